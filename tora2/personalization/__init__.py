@@ -1,0 +1,1 @@
+"""Personalization: what an entity looks like, from a reference picture to tokens (the paper's DPE)."""
