@@ -6,8 +6,8 @@
     python3 dev.py COMMAND ...                             any other command of `python -m tora2`
     python3 dev.py setup                                   the environment and nothing else
 
-The environment is `.venv`, made from requirements-dev.lock with the Python that runs this file; it is made again when either
-changes. Standard library only. ComfyUI does not need this file.
+The environment is `.venv`, made from requirements-dev.lock with the Python that runs this file, and made again when
+either changes. Standard library only. ComfyUI does not need this file.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def job_commands(python: Path, arguments: list[str]) -> list[list[str]]:
 
 
 def main(arguments: list[str]) -> int:
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 10):  # noqa: UP036 (this is where an older Python is told)
         print(f"Tora2 needs Python 3.10 or newer; this is {sys.version.split()[0]}.", file=sys.stderr)
         return 2
     if not arguments or arguments[0] in ("-h", "--help"):
