@@ -19,7 +19,7 @@ def load_json(text: str, what: str) -> Any:
         TrajectoryError: not JSON, NaN or Infinity, numbers of thousands of digits, nesting deeper than Python's stack.
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        return json.loads(text.lstrip("\ufeff"), parse_constant=_refuse_constant, parse_float=_finite)
     except TrajectoryError as error:
         raise TrajectoryError(f"{what} holds {error}, which is no finite number; correct it.") from None
     except json.JSONDecodeError as error:
