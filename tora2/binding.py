@@ -1,8 +1,9 @@
 """Binding of an entity's appearance, motion and words (Tora2, equation 5).
 
-Per entity [p_i ; m_i ; c_i] -> self-attention -> p_i += G_p(.), m_i += G_m(.). The paper does not say how a path becomes
-tokens; here m_i are bilinear samples of the trajectory extractor's first map at the entity's places, one per track and
-latent frame, and their update is painted back onto the same places, so that the motion carries who travels there.
+Per entity [p_i ; m_i ; c_i] -> self-attention -> p_i += G_p(.), m_i += G_m(.). The paper does not say how a path
+becomes tokens; here m_i are bilinear samples of the trajectory extractor's first map at the entity's places, one per
+track and latent frame, and their update is painted back onto the same places, so that the motion carries who travels
+there.
 """
 
 from __future__ import annotations
@@ -99,8 +100,8 @@ class SelfAttentionLayer(nn.Module):
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """[E, n, width] with mask [E, n] of real tokens."""
-        query, key, value = self.to_qkv(self.norm_attention(hidden)).unflatten(-1, (3, self.heads, -1)).permute(
-            2, 0, 3, 1, 4
+        query, key, value = (
+            self.to_qkv(self.norm_attention(hidden)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         )
         attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
         hidden = hidden + self.to_out(attended.transpose(1, 2).flatten(2))
@@ -201,7 +202,10 @@ class Binding(nn.Module):
             for layer in self.layers:
                 hidden = layer(hidden, mask)
             hidden = self.norm_out(hidden)
-            appearance, moving = hidden[:, : appearance.shape[1]], hidden[:, appearance.shape[1] :][:, : moving.shape[1]]
+            appearance, moving = (
+                hidden[:, : appearance.shape[1]],
+                hidden[:, appearance.shape[1] :][:, : moving.shape[1]],
+            )
         else:
             pooled = [
                 _masked_mean(tokens, mask)

@@ -30,8 +30,8 @@ class ResidualBlock(nn.Module):
 class TrajectoryExtractor(nn.Module):
     """Patchify, one convolution, then two residual blocks per transformer layer.
 
-    State-dict names and outputs equal ``TrajExtractor`` of alibaba/Tora as its CogVideoX models build it. The maps depend
-    neither on the diffusion step nor on the guidance branch.
+    State-dict names and outputs equal ``TrajExtractor`` of alibaba/Tora as its CogVideoX models build it. The maps
+    depend neither on the diffusion step nor on the guidance branch.
 
     BatchNorm always uses its stored statistics, in training too: a training batch is a handful of clips per device, and
     per-device statistics would make the result depend on how the batch is spread.

@@ -31,8 +31,8 @@ def is_adapter_key(name: str) -> bool:
 class Tora2Transformer3DModel(CogVideoXTransformer3DModel):
     """CogVideoXTransformer3DModel that takes per-layer motion and personalization conditions.
 
-    The arguments up to ``patch_bias`` are diffusers' own; with ``motion_channels=None`` and ``personalization_config=None`` the
-    model is plain CogVideoX, key for key. The adapter's modules are
+    The arguments up to ``patch_bias`` are diffusers' own; with ``motion_channels=None`` and
+    ``personalization_config=None`` the model is plain CogVideoX, key for key. The adapter's modules are
 
     - ``traj_extractor`` and ``fuser`` (Tora's names, so public Tora weights load as they are),
     - ``personalization_extractor`` (DPE: adapters and Q-Former), ``binding`` (equation 5),
@@ -42,11 +42,14 @@ class Tora2Transformer3DModel(CogVideoXTransformer3DModel):
     results to ``forward``.
 
     Args:
-        motion_channels: width of the trajectory extractor's maps (128 in the public weights); None builds no motion parts.
+        motion_channels: width of the trajectory extractor's maps (128 in the public weights); None builds no motion
+            parts.
         personalization_config: fields of :class:`ExtractorConfig`; None builds no Tora2 parts.
         binding_config: fields of :class:`BindingConfig`; needs both of the above.
         attention_width, attention_heads: inner width and heads of the personalization attention.
         injection_order: ``motion_first`` or ``personalization_first`` (Table 5).
+        first_frame_optional: a model with room for a first frame (twice the latent channels in) that was trained
+            without one too, as tora2-tiny was; the public image-to-video models always need one.
     """
 
     _no_split_modules = ["Tora2Block", "CogVideoXPatchEmbed", "Tora2PatchEmbed"]
@@ -89,6 +92,7 @@ class Tora2Transformer3DModel(CogVideoXTransformer3DModel):
         attention_width: int = 1024,
         attention_heads: int = 16,
         injection_order: str = "motion_first",
+        first_frame_optional: bool = False,
     ):
         if injection_order not in INJECTION_ORDERS:
             raise ConditionError(f"injection_order is {injection_order!r}; use one of {', '.join(INJECTION_ORDERS)}.")
@@ -194,6 +198,10 @@ class Tora2Transformer3DModel(CogVideoXTransformer3DModel):
     def has_personalization(self) -> bool:
         return self.personalization_extractor is not None
 
+    @property
+    def takes_first_frame(self) -> bool:
+        return self.config.in_channels == 2 * (self.config.out_channels or self.config.in_channels)
+
     def motion_modulations(
         self, motion_maps: tuple[torch.Tensor, ...], frames: int, strength: float = 1.0
     ) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -236,7 +244,7 @@ class Tora2Transformer3DModel(CogVideoXTransformer3DModel):
             encoder_hidden_states: [B, S, text_embed_dim], or [B, S, dim] if ``text_is_projected``.
             text_is_projected: the text went through ``patch_embed.text_proj`` already (once per video, not per step).
             motion_modulations: per layer (scale, shift), each [B or 1, T'*h*w, dim]: fast, keeps much memory.
-            motion_maps: per layer [B*T' or T', c, h, w]; the modulation is computed layer by layer in this call instead.
+            motion_maps: per layer [B*T' or T', c, h, w]; the modulation is computed layer by layer in this call.
             motion_strength: factor on a modulation that is computed in this call.
             personalization: per layer (key, value), each [B or 1, heads, K, d].
             personalization_mask: [B, K] bool, True on real tokens; None means all are real.

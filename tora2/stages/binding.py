@@ -1,0 +1,125 @@
+"""Text, motion and personalization -> everything the denoising loop needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..binding import EntityBatch
+from ..conditions import Conditioning, Entity, MotionConditions, PersonalizationConditions, TextConditions
+from ..errors import ConditionError
+from ..phrases import find_phrase
+
+
+@torch.no_grad()
+def bind_entities(
+    transformer: Any,
+    text: TextConditions,
+    motion: MotionConditions | None = None,
+    personalization: PersonalizationConditions | None = None,
+) -> Conditioning:
+    """Tie each entity to its own track and words (equation 5), then compute the motion map of every layer.
+
+    Any combination works: text alone, trajectories alone (plain Tora), references alone, or all together. Both guidance
+    branches share the result: the negative branch keeps motion and references.
+
+    Raises:
+        PhraseError: an entity's phrase is not in the prompt, is cut off, or occurs several times.
+        ConditionError: an entity names a track that is not drawn, or the model lacks the parts.
+    """
+    device, dtype = transformer.device, transformer.dtype
+    first_map = None
+    if motion is not None:
+        if not transformer.has_motion:
+            raise ConditionError(
+                "This model has no motion parts: load CogVideoX together with Tora, or leave the motion unconnected."
+            )
+        first_map = transformer.traj_extractor.first_map(motion.latents.to(device, dtype))
+
+    tokens = None
+    if personalization is not None:
+        tokens, first_map = _bind(transformer, text, motion, personalization, first_map)
+
+    maps = None if first_map is None else transformer.traj_extractor.remaining_maps(first_map)
+    return Conditioning(
+        embeds=text.embeds,
+        negative_embeds=text.negative_embeds,
+        motion_maps=maps,
+        tokens=tokens,
+        size=None if motion is None else motion.size,
+        motion=motion,
+    )
+
+
+def _bind(
+    transformer: Any,
+    text: TextConditions,
+    motion: MotionConditions | None,
+    personalization: PersonalizationConditions,
+    first_map: torch.Tensor | None,
+) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    tokens = personalization.tokens.to(transformer.device, transformer.dtype)
+    has_reference = personalization.has_reference.to(transformer.device)
+    if transformer.binding is not None:
+        batch = entity_batch(text, motion, personalization, transformer.device, transformer.dtype)
+        bound = transformer.binding(batch, first_map)
+        tokens, first_map = bound.tokens, bound.first_map
+    if not has_reference.any():
+        return None, first_map
+    return tokens[has_reference].flatten(0, 1)[None], first_map
+
+
+def entity_batch(
+    text: TextConditions,
+    motion: MotionConditions | None,
+    personalization: PersonalizationConditions,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> EntityBatch:
+    """The entities of one video with their words and tracks looked up and padded."""
+    entities = personalization.entities
+    words = [_words(text, entity) for entity in entities]
+    tracks = [_tracks(motion, entity) for entity in entities]
+    count = len(entities)
+    most_words = max(map(len, words))
+    most_tracks = max(1, *map(len, tracks))
+    frames = motion.points.shape[1] if motion is not None else 1
+
+    states = torch.zeros(count, most_words, text.embeds.shape[-1])
+    words_mask = torch.zeros(count, most_words, dtype=torch.bool)
+    points = torch.full((count, most_tracks, frames, 2), 0.5)
+    visible = torch.zeros(count, most_tracks, frames, dtype=torch.bool)
+    for index in range(count):
+        states[index, : len(words[index])] = text.embeds[0, words[index]].float().cpu()
+        words_mask[index, : len(words[index])] = True
+        if tracks[index]:
+            points[index, : len(tracks[index])] = motion.points[tracks[index]].float().cpu()
+            visible[index, : len(tracks[index])] = motion.visible[tracks[index]].cpu()
+    return EntityBatch(
+        tokens=personalization.tokens.to(device, dtype),
+        has_reference=personalization.has_reference.to(device),
+        words=states.to(device, dtype),
+        words_mask=words_mask.to(device),
+        points=points.to(device),
+        visible=visible.to(device),
+        video=torch.zeros(count, dtype=torch.long, device=device),
+    )
+
+
+def _words(text: TextConditions, entity: Entity) -> list[int]:
+    if not entity.phrase:
+        return []
+    return find_phrase(text.prompt, entity.phrase, text.offsets, truncated_from=text.truncated_from)
+
+
+def _tracks(motion: MotionConditions | None, entity: Entity) -> list[int]:
+    if motion is None:
+        return []
+    found = [index for index, name in enumerate(motion.names) if name == entity.track_name]
+    if entity.track and not found:
+        raise ConditionError(
+            f"Entity {entity.phrase!r} follows a track named {entity.track!r}, but the drawing has "
+            f"{', '.join(repr(name) for name in dict.fromkeys(motion.names))}; use one of these names."
+        )
+    return found

@@ -1,0 +1,48 @@
+"""Between pictures and latents: the first frame in, the video out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+
+from ..conditions import VideoSize
+
+
+def fit_image(image: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """[1, H, W, 3] or [H, W, 3] in 0..1 -> [1, 3, height, width]: scaled to cover the canvas, cropped to its centre."""
+    pixels = rearrange(image.reshape(-1, *image.shape[-3:])[:1, ..., :3], "b h w c -> b c h w").float()
+    scale = max(height / pixels.shape[-2], width / pixels.shape[-1])
+    scaled = (max(height, round(pixels.shape[-2] * scale)), max(width, round(pixels.shape[-1] * scale)))
+    if scaled != tuple(pixels.shape[-2:]):
+        pixels = F.interpolate(pixels, size=scaled, mode="bicubic", antialias=True).clamp(0, 1)
+    top, left = (scaled[0] - height) // 2, (scaled[1] - width) // 2
+    return pixels[..., top : top + height, left : left + width]
+
+
+@torch.no_grad()
+def encode_first_frame(vae: Any, image: torch.Tensor, size: VideoSize) -> torch.Tensor:
+    """First frame -> latents [1, 1, C, H', W'] as an image-to-video model takes them (posterior mode).
+
+    Args:
+        image: [1, H, W, 3] or [H, W, 3] in 0..1, any size.
+    """
+    pixels = fit_image(image, size.height, size.width).to(vae.device, vae.dtype) * 2 - 1
+    latents = vae.encode(pixels[:, :, None]).latent_dist.mode()
+    # diffusers' CogVideoXImageToVideoPipeline: some checkpoints were trained with image latents divided by the factor.
+    scale = 1 / vae.config.scaling_factor if vae.config.invert_scale_latents else vae.config.scaling_factor
+    return rearrange(latents * scale, "b c t h w -> b t c h w")
+
+
+@torch.no_grad()
+def decode(vae: Any, latents: torch.Tensor, tiling: bool = False) -> torch.Tensor:
+    """Unscaled latents [B, C, T', H', W'] -> frames [B*T, H, W, 3] in 0..1, float32 on the CPU.
+
+    Args:
+        tiling: decode in overlapping spatial tiles, for little memory.
+    """
+    vae.enable_tiling() if tiling else vae.disable_tiling()
+    videos = [vae.decode(video[None].to(vae.device, vae.dtype)).sample.float().cpu() for video in latents]
+    return rearrange(torch.cat(videos), "b c t h w -> (b t) h w c").add(1).div(2).clamp(0, 1)

@@ -1,0 +1,60 @@
+"""References -> personalization conditions (DPE, equations 3 and 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ..conditions import Entity, PersonalizationConditions
+from ..errors import ConditionError
+from ..personalization.encoders import encode_identities
+
+
+@torch.no_grad()
+def extract_personalization(
+    transformer: Any, entities: Sequence[Entity], *, semantic: Any, reid: Any, face: Any, size: int
+) -> PersonalizationConditions:
+    """Tokens p_i of every entity.
+
+    Args:
+        transformer: a Tora2Transformer3DModel with personalization parts, on its device.
+        entities: at least one.
+        semantic, reid, face: the encoders; reid and face may be None where no entity needs them.
+        size: side of the square reference picture that the semantic encoder takes.
+
+    Raises:
+        ConditionError: the model has no personalization parts, or there is no entity.
+        EncoderError: a reference that an encoder cannot read, or an encoder that is missing.
+    """
+    if not transformer.has_personalization:
+        raise ConditionError(
+            "This model has no personalization parts (public Tora follows trajectories only); load a Tora2 model such "
+            "as tora2-tiny, or leave the references unconnected."
+        )
+    if not entities:
+        raise ConditionError("No entity is connected: connect at least one Tora2 Entity node.")
+    extractor = transformer.personalization_extractor
+    features = encode_identities(
+        entities,
+        semantic=semantic,
+        face=face if extractor.config.uses_face else None,
+        reid=reid if extractor.config.uses_reid else None,
+        size=size,
+    )
+    parameter = next(extractor.parameters())
+    tokens = extractor(
+        features.semantic.to(parameter),
+        features.reid.to(parameter),
+        features.face.to(parameter),
+        features.is_human.to(parameter.device),
+    )
+    has_reference = torch.tensor([entity.image is not None for entity in entities], device=tokens.device)
+    return PersonalizationConditions(
+        tokens=tokens * has_reference[:, None, None],
+        has_reference=has_reference,
+        is_human=features.is_human,
+        entities=tuple(entities),
+        seen=features.seen,
+    )

@@ -1,0 +1,1 @@
+"""Training: the paper's losses and recipe."""
