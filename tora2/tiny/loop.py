@@ -1,0 +1,150 @@
+"""What the training scripts share: time-boxed, resumable optimisation with an average of the weights, on CPU or GPU.
+
+A run is a folder. Every script may be stopped and called again with ``--resume`` on any machine: data come from seeds that
+follow the step number, so a resumed run sees what an unbroken one would have seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from .world import Plan, World
+
+
+def arguments(description: str, *, rate: float, batch: int) -> argparse.ArgumentParser:
+    """The arguments that every training script has."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--atlas", type=Path, required=True, help="folder made by python -m tora2.tiny.assets")
+    parser.add_argument("--out", type=Path, required=True, help="the run's folder")
+    parser.add_argument("--minutes", type=float, default=10.0, help="length of this slice")
+    parser.add_argument("--resume", action="store_true", help="go on from the folder's last state")
+    parser.add_argument("--rate", type=float, default=rate)
+    parser.add_argument("--decay", action="store_true", help="let the learning rate fall to zero by the end of this slice")
+    parser.add_argument("--batch", type=int, default=batch)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default=None, help="bfloat16 where it is fast")
+    parser.add_argument("--workers", type=int, default=0, help="processes that plan clips")
+    parser.add_argument("--save-every", type=float, default=3.0, help="minutes between saved states")
+    return parser
+
+
+def bfloat16_is_fast(device: str) -> bool:
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported()
+    return torch.backends.cpu.get_cpu_capability() == "AMX" or torch.cpu._is_amx_tile_supported()
+
+
+class Trainer:
+    """Optimises ``modules`` (name -> module) and keeps an exponential average of their weights and buffers.
+
+    ``for step in trainer: loss = ...; trainer.descend(loss, psnr=...)`` runs until the slice's minutes are over.
+    """
+
+    def __init__(self, modules: dict[str, nn.Module], args: argparse.Namespace, *, averaging: float = 0.999,
+                 weight_decay: float = 0.01, warm_up: int = 100):
+        self.modules = nn.ModuleDict(modules).to(args.device)
+        self.args, self.out, self.averaging, self.warm_up = args, Path(args.out), averaging, warm_up
+        self.precision = args.precision or ("bfloat16" if bfloat16_is_fast(args.device) else "float32")
+        self.parameters = [p for p in self.modules.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=args.rate, betas=(0.9, 0.98), weight_decay=weight_decay)
+        self.average = {k: v.detach().clone() for k, v in self.modules.state_dict().items()}
+        self.step, self.first_step, self.seen = 0, 0, {}
+        self.out.mkdir(parents=True, exist_ok=True)
+        if args.resume and (self.out / "state.pt").is_file():
+            self.modules.load_state_dict(load_file(self.out / "weights.safetensors", device=args.device))
+            self.average = load_file(self.out / "average.safetensors", device=args.device)
+            state = torch.load(self.out / "state.pt", map_location=args.device, weights_only=True)
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step = self.first_step = state["step"]
+
+    def autocast(self) -> contextlib.AbstractContextManager:
+        kind = self.args.device.split(":")[0]
+        return torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bfloat16")
+
+    def __iter__(self) -> Iterator[int]:
+        self.begun = self.saved = self.told = time.monotonic()
+        self.modules.train()
+        while (passed := time.monotonic() - self.begun) < 60 * self.args.minutes:
+            rate = self.args.rate * min(1, (self.step + 1) / self.warm_up)
+            if self.args.decay:
+                rate *= max(0.02, 0.5 + 0.5 * math.cos(math.pi * passed / (60 * self.args.minutes)))
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            yield self.step
+            if time.monotonic() - self.saved > 60 * self.args.save_every:
+                self.save()
+        self.save()
+
+    def descend(self, loss: torch.Tensor, **figures: float | torch.Tensor) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        if torch.isfinite(norm):
+            self.optimizer.step()
+        self.step += 1
+        keep = min(self.averaging, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, value in self.modules.state_dict().items():
+                if value.is_floating_point():
+                    self.average[name].lerp_(value, 1 - keep)
+                else:
+                    self.average[name].copy_(value)
+        for name, value in {"loss": loss, "norm": norm, **figures}.items():
+            self.seen.setdefault(name, []).append(value.detach() if isinstance(value, torch.Tensor) else torch.tensor(value))
+        if time.monotonic() - self.told > 20:
+            self.tell()
+
+    def tell(self) -> None:
+        means = "  ".join(f"{k} {torch.stack([v.float().cpu() for v in vs]).mean():.4f}" for k, vs in self.seen.items())
+        pace = (self.step - self.first_step) / (time.monotonic() - self.begun)
+        line = f"step {self.step}  {means}  {pace:.2f} steps/s"
+        print(line, flush=True)
+        with (self.out / "log.txt").open("a", encoding="utf-8") as log:
+            log.write(line + "\n")
+        self.seen, self.told = {}, time.monotonic()
+
+    def save(self) -> None:
+        save_file({k: v.contiguous() for k, v in self.modules.state_dict().items()}, self.out / "weights.safetensors")
+        save_file({k: v.contiguous() for k, v in self.average.items()}, self.out / "average.safetensors")
+        torch.save({"optimizer": self.optimizer.state_dict(), "step": self.step}, self.out / "state.pt")
+        self.saved = time.monotonic()
+
+    def use_average(self) -> None:
+        """Puts the averaged weights into the modules, for evaluation and export."""
+        self.modules.load_state_dict(self.average)
+        self.modules.eval()
+
+
+def averaged(folder: str | Path, name: str) -> dict[str, torch.Tensor]:
+    """State dict of one module of a finished run."""
+    state = load_file(Path(folder) / "average.safetensors")
+    return {k[len(name) + 1 :]: v for k, v in state.items() if k.startswith(name + ".")}
+
+
+def plan_batches(world: World, step: int, batch: int, workers: int = 0) -> Iterator[list[Plan]]:
+    """Plans of the steps from ``step`` on; seed = step * batch + place in the batch."""
+    seeds = range(step * batch, 1 << 40)
+    if not workers:
+        for first in seeds[::batch]:
+            yield [world.plan(first + i) for i in range(batch)]
+        return
+    loader = torch.utils.data.DataLoader(_Plans(world), batch_size=batch, sampler=seeds, num_workers=workers,
+                                         collate_fn=list, prefetch_factor=4)
+    yield from loader
+
+
+class _Plans(torch.utils.data.Dataset):
+    def __init__(self, world: World):
+        self.world = world
+
+    def __getitem__(self, seed: int) -> Plan:
+        return self.world.plan(seed)
