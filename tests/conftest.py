@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class RootIsNoPackage:
-    """The root's __init__.py is ComfyUI's door. pytest would take the checkout for a package because of it, and import it
+    """The root's __init__.py is ComfyUI's door. Because of it pytest takes the checkout for a package and imports it
     under the name of its folder before the first test."""
 
     @pytest.hookimpl(tryfirst=True)

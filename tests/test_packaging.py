@@ -78,6 +78,12 @@ def test_users_get_lower_bounds_only(users):
         assert [s.operator for s in requirement.specifier] == [">="], f"{requirement}: one lower bound, please"
 
 
+def test_transformers_is_settled_before_diffusers(users):
+    """Else pip takes diffusers' latest release first, and replaces an installed transformers 4 to suit it."""
+    order = [requirement.name for requirement in users]
+    assert order.index("transformers") < order.index("diffusers")
+
+
 def test_nothing_users_install_can_replace_their_torch(users):
     """Not by name, and not through any dependency of a dependency."""
     seen, waiting = set(), [(r.name, "requirements.txt") for r in users]
