@@ -1,0 +1,43 @@
+"""`python -m tora2 COMMAND ...`, from the repository root (or with that folder on PYTHONPATH)."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import sys
+
+from .errors import Tora2Error
+
+COMMANDS = ("run", "convert", "train", "evaluate", "bench")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """One subcommand per module of tora2/cli that exists."""
+    parser = argparse.ArgumentParser(prog="python -m tora2", description="Tora2 without ComfyUI.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        if importlib.util.find_spec(f"{__package__}.cli.{name}") is None:
+            continue
+        module = importlib.import_module(f".cli.{name}", __package__)
+        command = commands.add_parser(name, help=module.HELP, description=module.HELP)
+        module.add_arguments(command)
+        command.set_defaults(main=module.main)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status 0; 1 for an error that the user can mend, shown as its sentence; 130 when interrupted."""
+    args = build_parser().parse_args(arguments)
+    try:
+        return args.main(args)
+    except Tora2Error as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
