@@ -61,8 +61,8 @@ def find_phrase(prompt: str, phrase: str, offsets: torch.Tensor, *, truncated_fr
     tokens = ((starts < last) & (ends > first) & (ends > starts)).nonzero()[:, 0].tolist()
     if truncated_from is not None and last > covered:
         raise PhraseError(
-            f'The phrase "{words}" lies beyond the first {len(offsets)} tokens of the prompt (it has {truncated_from}), '
-            "all that the model reads: shorten the prompt, or name this entity earlier in it."
+            f'The phrase "{words}" lies beyond the first {len(offsets)} of the prompt\'s {truncated_from} tokens, '
+            "which is all that the model reads: shorten the prompt, or name this entity earlier in it."
         )
     if not tokens:
         raise PhraseError(f'The phrase "{words}" has no tokens of its own: use words made of letters.')
