@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 
-def export(module: nn.Module, path: Path, shape: tuple[int, ...], outputs: list[str], dynamic: bool = True) -> Path:
-    axes = {name: {0: "n"} for name in ["input.1", *outputs]} if dynamic else None
+def export(module: nn.Module, path: Path, shape: tuple[int, ...], outputs: list[str], dynamic=True) -> Path:
+    """``dynamic``: True for a dynamic batch, False for none, or the exporter's own ``dynamic_axes``."""
+    axes = {name: {0: "n"} for name in ["input.1", *outputs]} if dynamic is True else dynamic or None
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -77,6 +77,18 @@ def test_a_face_that_fills_the_frame_is_found_on_a_larger_canvas(encoder, monkey
     assert encoder.embed(image) is not None
 
 
+def test_a_detector_of_free_size_as_in_antelopev2(pack, tmp_path, onnx_models):
+    shutil.copy(pack / "embed_tiny.onnx", tmp_path)
+    names = onnx_models.SCRFD_OUTPUTS
+    axes = {"input.1": {2: "height", 3: "width"}, **{name: {0: f"rows_{name}"} for name in names}}
+    onnx_models.export(onnx_models.BlobDetector(), tmp_path / "scrfd.onnx", (1, 3, 64, 64), names, dynamic=axes)
+    encoder = FaceEncoder(tmp_path)
+    image = scene(128, 128, (40, 56, 16))
+    face = encoder.detect(image)
+    assert ((face.box[:2] + face.box[2:]) / 2 - torch.tensor([48.0, 64.0])).abs().max() <= 8
+    assert encoder.embed(image).shape == (512,)
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 3), (3, 200, 3), (200, 3, 3)])
 def test_odd_pictures_have_no_face(encoder, shape):
     assert encoder.embed(torch.rand(shape) * 0.1) is None

@@ -8,6 +8,7 @@ kept of it. Nothing is ever downloaded: insightface fetches a pack only when it 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,16 +107,17 @@ class FaceEncoder:
         return None
 
 
-def _views(picture: np.ndarray) -> list[tuple[np.ndarray, tuple[int, int]]]:
+def _views(picture: np.ndarray) -> Iterator[tuple[np.ndarray, tuple[int, int]]]:
     """The picture, then the picture on a grey canvas of twice its size, each with the picture's offset (x, y) in it.
 
     The detectors know faces of at most about half the frame; a close-up that fills it is found only on the canvas.
     """
+    yield picture, (0, 0)
     height, width = picture.shape[:2]
     top, left = height // 2, width // 2
     canvas = np.full((height * 2, width * 2, 3), 128, dtype=np.uint8)
     canvas[top : top + height, left : left + width] = picture
-    return [(picture, (0, 0)), (canvas, (left, top))]
+    yield canvas, (left, top)
 
 
 def _to_bgr(image: torch.Tensor) -> np.ndarray:
