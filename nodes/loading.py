@@ -1,0 +1,63 @@
+"""The model and its place in memory."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from . import host, sockets
+
+
+class Tora2LoadModel(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="Tora2LoadModel",
+            display_name="Tora2 Load Model",
+            category="Tora2/loaders",
+            description=(
+                "Loads a video model with its motion and personalization parts. tora2-tiny comes with the pack and "
+                "runs on any machine; full-size models are found in models/tora2 (and models/CogVideo). Nothing is "
+                "downloaded."
+            ),
+            search_aliases=["tora", "cogvideox", "checkpoint", "video model", "motion model"],
+            inputs=[
+                io.Combo.Input(
+                    "model",
+                    options=host.model_names(),
+                    tooltip=(
+                        "The models that were found. Put a model's folder into ComfyUI/models/tora2 and refresh the "
+                        "page; README says which files it needs."
+                    ),
+                ),
+                io.Combo.Input(
+                    "precision",
+                    options=list(host.PRECISIONS),
+                    default="auto",
+                    tooltip=(
+                        "Number format of the weights. auto: bfloat16 where the device computes it well, else float16 "
+                        "on a GPU and float32 on a CPU. CogVideoX-5B was trained in bfloat16."
+                    ),
+                    advanced=True,
+                ),
+                io.Combo.Input(
+                    "offload",
+                    options=list(host.OFFLOADS),
+                    default="auto",
+                    tooltip=(
+                        "auto: ComfyUI moves whole models to the GPU and back, and a model that is larger than the "
+                        "GPU goes block by block. blocks: transformer and text encoder always go block by block; "
+                        "slower, but leaves the most memory free."
+                    ),
+                    advanced=True,
+                ),
+            ],
+            outputs=[sockets.Model.Output(display_name="model", tooltip="The model, for every other Tora2 node.")],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, model: str, **_) -> str:
+        return host.model_fingerprint(model)
+
+    @classmethod
+    def execute(cls, model: str, precision: str, offload: str) -> io.NodeOutput:
+        return io.NodeOutput(host.load_model(model, precision, offload))

@@ -1,0 +1,203 @@
+"""From conditions to latents to pictures."""
+
+from __future__ import annotations
+
+import torch
+from comfy_api.latest import io
+
+from ..tora2.conditions import Conditioning
+from . import host, sockets
+
+GUIDANCE_BATCHES = ("auto", "together", "in sequence")
+MODULATIONS = ("auto", "keep", "recompute")
+TILINGS = ("auto", "on", "off")
+
+
+class Tora2Sampler(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="Tora2Sampler",
+            display_name="Tora2 Sampler",
+            category="Tora2/sampling",
+            description="Makes the video's latents from the bound conditions, as CogVideoX does: DPM steps, guidance.",
+            search_aliases=["ksampler", "denoise", "generate video", "cogvideox sampler", "tora sampler"],
+            inputs=[
+                sockets.Model.Input("model", tooltip="From Tora2 Load Model."),
+                sockets.Conditioning.Input("conditioning", tooltip="From Tora2 Bind Entities."),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=True,
+                    tooltip="Start of the noise. The same seed and settings make the same video.",
+                ),
+                io.Int.Input(
+                    "steps",
+                    default=50,
+                    min=1,
+                    max=1000,
+                    tooltip="Denoising steps. 50 is what the model's authors use; 25 is faster and coarser.",
+                ),
+                io.Float.Input(
+                    "guidance",
+                    default=6.0,
+                    min=1.0,
+                    max=30.0,
+                    step=0.1,
+                    tooltip=(
+                        "How closely the prompt is followed. 6 is usual; 1 switches guidance off and halves the time."
+                    ),
+                ),
+                io.Boolean.Input(
+                    "dynamic_guidance",
+                    default=True,
+                    tooltip="Let the guidance rise over the steps on CogVideoX's cosine curve.",
+                ),
+                io.Int.Input(
+                    "width",
+                    default=0,
+                    min=0,
+                    max=4096,
+                    step=16,
+                    tooltip="Width in pixels; 0 takes that of the trajectories, or else the model's own.",
+                ),
+                io.Int.Input(
+                    "height",
+                    default=0,
+                    min=0,
+                    max=4096,
+                    step=16,
+                    tooltip="Height in pixels; 0 takes that of the trajectories, or else the model's own.",
+                ),
+                io.Int.Input(
+                    "frames",
+                    default=0,
+                    min=0,
+                    max=1001,
+                    tooltip="Frames, 4k+1; 0 takes those of the trajectories, or else the model's own.",
+                ),
+                io.Int.Input(
+                    "batch_size",
+                    default=1,
+                    min=1,
+                    max=64,
+                    tooltip="Videos made at once, with the seeds seed, seed+1, ... Memory grows with it.",
+                ),
+                io.Image.Input(
+                    "first_frame",
+                    optional=True,
+                    tooltip=(
+                        "Picture that the video starts from, for image-to-video models and tora2-tiny. It is scaled to "
+                        "cover the canvas and cut at its centre."
+                    ),
+                ),
+                io.Combo.Input(
+                    "guidance_batch",
+                    options=list(GUIDANCE_BATCHES),
+                    default="auto",
+                    tooltip=(
+                        "Run the two guidance branches together (faster) or in sequence (less memory); auto looks at "
+                        "the free memory."
+                    ),
+                    advanced=True,
+                ),
+                io.Combo.Input(
+                    "motion_modulation",
+                    options=list(MODULATIONS),
+                    default="auto",
+                    tooltip=(
+                        "The motion's scale and shift of every layer are the same in each step. keep holds them in "
+                        "memory (9 GB for CogVideoX-5B), recompute makes them anew each step, auto looks at the free "
+                        "memory."
+                    ),
+                    advanced=True,
+                ),
+            ],
+            outputs=[
+                io.Latent.Output(
+                    display_name="latent",
+                    tooltip="Latents [B, 16, T', H', W'], unscaled as ComfyUI's CogVideoX keeps them.",
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: host.HostedModel,
+        conditioning: Conditioning,
+        seed: int,
+        steps: int,
+        guidance: float,
+        dynamic_guidance: bool,
+        width: int,
+        height: int,
+        frames: int,
+        batch_size: int,
+        guidance_batch: str,
+        motion_modulation: str,
+        first_frame: torch.Tensor | None = None,
+    ) -> io.NodeOutput:
+        from ..tora2.stages import denoise, encode_first_frame, resolve_size
+
+        size = resolve_size(model.bundle.component("transformer"), conditioning, width, height, frames)
+        start = None if first_frame is None else encode_first_frame(model.component("vae"), first_frame, size)
+        progress = host.SamplingProgress(steps, model.latent_colors())
+        memory = model.denoising_memory(size, batch_size)
+        transformer = model.component("transformer", memory=memory)
+        latents = denoise(
+            transformer,
+            model.component("scheduler"),
+            conditioning,
+            size=size,
+            scaling_factor=model.bundle.component("vae").config.scaling_factor,
+            seeds=[(seed + index) % 2**64 for index in range(batch_size)],
+            steps=steps,
+            guidance_scale=guidance,
+            dynamic_guidance=dynamic_guidance,
+            first_frame=start,
+            guidance_batch=host.guidance_batch(guidance_batch, memory),
+            keep_modulations={"auto": None, "keep": True, "recompute": False}[motion_modulation],
+            on_step=progress,
+        )
+        return io.NodeOutput({"samples": host.to_intermediate(latents)})
+
+
+class Tora2Decode(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="Tora2Decode",
+            display_name="Tora2 Decode",
+            category="Tora2/sampling",
+            description="Turns latents into pictures with the model's video VAE. Create Video makes a clip of them.",
+            search_aliases=["vae decode", "latent to video", "cogvideox decode"],
+            inputs=[
+                sockets.Model.Input("model", tooltip="From Tora2 Load Model."),
+                io.Latent.Input("latent", tooltip="From Tora2 Sampler (or any CogVideoX latents of ComfyUI)."),
+                io.Combo.Input(
+                    "tiling",
+                    options=list(TILINGS),
+                    default="auto",
+                    tooltip="Decode in overlapping tiles for little memory; auto does if the memory is short.",
+                    advanced=True,
+                ),
+            ],
+            outputs=[
+                io.Image.Output(
+                    display_name="images", tooltip="Pictures [F, H, W, 3]; the videos of a batch follow one another."
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, model: host.HostedModel, latent: dict, tiling: str) -> io.NodeOutput:
+        from ..tora2.stages import decode
+
+        samples = latent["samples"]
+        frames, height, width = (samples.shape[2] - 1) * 4 + 1, samples.shape[3] * 8, samples.shape[4] * 8
+        tiled = tiling == "on" or (tiling == "auto" and host.memory_is_short(host.vae_memory(frames, height, width)))
+        vae = model.component("vae", memory=host.vae_memory(frames, height, width, tiled))
+        return io.NodeOutput(host.to_intermediate(decode(vae, samples, tiled)))

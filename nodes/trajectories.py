@@ -1,0 +1,252 @@
+"""Drawings: made, imported, and turned into motion conditions."""
+
+from __future__ import annotations
+
+import torch
+from comfy_api.latest import io
+
+from ..tora2.trajectories import (
+    DEFAULT_FPS,
+    DEFAULT_FRAMES,
+    DEFAULT_HEIGHT,
+    DEFAULT_WIDTH,
+    TrajectoryDocument,
+    import_trajectories,
+    parse_document,
+    to_coordinates,
+    to_tracks,
+)
+from ..tora2.trajectories.overlay import draw_trajectories
+from . import host, sockets
+
+NO_TRACKS = '{"version": 1, "tracks": []}'
+
+
+def _canvas_inputs() -> list[io.Input]:
+    return [
+        io.Int.Input(
+            "width",
+            default=DEFAULT_WIDTH,
+            min=16,
+            max=4096,
+            step=16,
+            tooltip="Width of canvas and video in pixels: 720 for CogVideoX-5B, 128 for tora2-tiny.",
+        ),
+        io.Int.Input(
+            "height",
+            default=DEFAULT_HEIGHT,
+            min=16,
+            max=4096,
+            step=16,
+            tooltip="Height of canvas and video in pixels: 480 for CogVideoX-5B, 128 for tora2-tiny.",
+        ),
+        io.Int.Input(
+            "frames",
+            default=DEFAULT_FRAMES,
+            min=1,
+            max=1001,
+            step=4,
+            tooltip="Length of the video in frames, 4k+1: 49 for CogVideoX-5B, 17 for tora2-tiny.",
+        ),
+        io.Float.Input(
+            "fps",
+            default=DEFAULT_FPS,
+            min=1.0,
+            max=120.0,
+            step=1.0,
+            tooltip=(
+                "Frames per second at which the drawing plays. The models make 8; Create Video sets the file's own."
+            ),
+        ),
+    ]
+
+
+def _drawing_outputs() -> list[io.Output]:
+    return [
+        sockets.Trajectories.Output(
+            display_name="trajectories", tooltip="For Tora2 Encode Trajectories and Tora2 Draw Trajectories."
+        ),
+        io.Tracks.Output(
+            display_name="tracks", tooltip="The same as ComfyUI's own TRACKS: one place per frame, for Wan-Move nodes."
+        ),
+        io.String.Output(
+            display_name="coordinates",
+            tooltip="The same as coordinate JSON [[{x, y}, ...], ...] in pixels, one point per frame and track.",
+        ),
+    ]
+
+
+def _drawing_values(document: TrajectoryDocument) -> tuple:
+    return document, to_tracks(document), to_coordinates(document)
+
+
+class Tora2TrajectoryEditor(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="Tora2TrajectoryEditor",
+            display_name="Tora2 Trajectory Editor",
+            category="Tora2/trajectories",
+            description=(
+                "Holds a drawing of trajectories, one track per entity. Points are parts of the canvas (0..1), so the "
+                "same drawing fits any size."
+            ),
+            search_aliases=["draw path", "spline editor", "motion path", "tracks editor", "trajectory"],
+            has_intermediate_output=True,
+            inputs=[
+                io.String.Input(
+                    "drawing",
+                    multiline=True,
+                    default=NO_TRACKS,
+                    dynamic_prompts=False,
+                    tooltip=(
+                        'The drawing as JSON: {"version": 1, "tracks": [{"name": "fox", "points": [{"x": 0.1, "y": '
+                        '0.5}, {"x": 0.9, "y": 0.5}]}]}. A point may have a "frame" at which the track is there.'
+                    ),
+                ),
+                *_canvas_inputs(),
+                io.Image.Input(
+                    "background",
+                    optional=True,
+                    tooltip=(
+                        "Optional picture to draw on, such as the first frame. It does not change the trajectories."
+                    ),
+                ),
+            ],
+            outputs=_drawing_outputs(),
+        )
+
+    @classmethod
+    def validate_inputs(cls, drawing: str | None = None) -> bool | str:
+        return host.message_of(parse_document, drawing, width=1, height=1, frames=DEFAULT_FRAMES)
+
+    @classmethod
+    def execute(
+        cls,
+        drawing: str,
+        width: int,
+        height: int,
+        frames: int,
+        fps: float,
+        background: torch.Tensor | None = None,
+    ) -> io.NodeOutput:
+        document = parse_document(drawing, width=width, height=height, frames=frames, fps=fps)
+        document = document.fitted(width=width, height=height, frames=frames, fps=fps)
+        canvas = torch.full((1, height, width, 3), 0.12) if background is None else background[:1]
+        return io.NodeOutput(
+            *_drawing_values(document), ui=host.preview_image(draw_trajectories(canvas, document), cls)
+        )
+
+
+class Tora2ImportTrajectories(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="Tora2ImportTrajectories",
+            display_name="Tora2 Import Trajectories",
+            category="Tora2/trajectories",
+            description=(
+                "Takes trajectories from elsewhere: ComfyUI's TRACKS, the coordinate JSON of KJNodes' spline editor "
+                "and others (flat or nested), Tora's .txt lines, or a drawing of this pack."
+            ),
+            search_aliases=["tracks to trajectories", "coordinates", "spline import", "coord_str", "kjnodes"],
+            inputs=[
+                io.String.Input(
+                    "coordinates",
+                    multiline=True,
+                    default="",
+                    dynamic_prompts=False,
+                    tooltip=(
+                        "Points in pixels of the width and height below: [[{x, y}, ...], ...] or one flat list. Points "
+                        "are spread evenly over the frames. Leave empty if tracks are connected."
+                    ),
+                ),
+                *_canvas_inputs(),
+                io.Tracks.Input(
+                    "tracks",
+                    optional=True,
+                    tooltip=(
+                        "TRACKS of ComfyUI's nodes, in pixels of the width and height. Used instead of coordinates."
+                    ),
+                ),
+            ],
+            outputs=_drawing_outputs(),
+        )
+
+    @classmethod
+    def execute(
+        cls, coordinates: str, width: int, height: int, frames: int, fps: float, tracks: dict | None = None
+    ) -> io.NodeOutput:
+        source = coordinates if tracks is None else tracks
+        document = import_trajectories(source, width=width, height=height, frames=frames, fps=fps)
+        return io.NodeOutput(*_drawing_values(document))
+
+
+class Tora2EncodeTrajectories(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="Tora2EncodeTrajectories",
+            display_name="Tora2 Encode Trajectories",
+            category="Tora2/conditioning",
+            description=(
+                "Spreads the trajectories into a colour-coded motion map (hue is direction, strength is speed) and "
+                "encodes it with the model's video VAE."
+            ),
+            search_aliases=["motion conditioning", "tora encode", "optical flow", "trajectory guidance"],
+            inputs=[
+                sockets.Model.Input("model", tooltip="From Tora2 Load Model."),
+                sockets.Trajectories.Input("trajectories", tooltip="The drawing; its size is the video's size."),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=0.0,
+                    max=4.0,
+                    step=0.05,
+                    tooltip="How strongly motion is guided. 1 is what the model was trained with.",
+                ),
+                io.Float.Input(
+                    "start",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="Part of the denoising steps after which the guidance starts, 0 to 1.",
+                    advanced=True,
+                ),
+                io.Float.Input(
+                    "end",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip=(
+                        "Part of the denoising steps after which the guidance ends; less than 1 frees the last steps."
+                    ),
+                    advanced=True,
+                ),
+            ],
+            outputs=[
+                sockets.Motion.Output(display_name="motion", tooltip="For Tora2 Bind Entities."),
+                io.Image.Output(display_name="motion map", tooltip="The colour-coded map, one picture a frame."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, model: host.HostedModel, trajectories: TrajectoryDocument, strength: float, start: float, end: float
+    ) -> io.NodeOutput:
+        from ..tora2.stages import encode_motion
+
+        config = model.bundle.config
+        motion = encode_motion(
+            model.component("vae", host.vae_memory(trajectories.frames, trajectories.height, trajectories.width)),
+            trajectories,
+            sigma=config.flow_sigma,
+            window=config.flow_window,
+            strength=strength,
+            start=start,
+            end=end,
+        )
+        preview = motion.flow_preview.movedim(-3, -1).float() / 255
+        return io.NodeOutput(host.to_intermediate(motion), host.to_intermediate(preview))
