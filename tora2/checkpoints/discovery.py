@@ -1,0 +1,231 @@
+"""Which models lie in ComfyUI's models folders. Reads headers and small configs only.
+
+A workflow names a model by a key of ``find_models``; no path is ever made of such a name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import CheckpointError
+from .config import BaseDescription, check_fit
+from .headers import read_header, read_json
+from .identify import COMFY_TRANSFORMER, TRANSFORMER, identify
+from .sources import ADAPTER_FILE, BASE_CLASSES, ModelSource, adapter_config, config_from_shapes, holds_adapter
+
+TINY = "tora2-tiny"
+TINY_FOLDER = Path(__file__).resolve().parent.parent / "tiny" / "weights"
+MODEL_FOLDERS = ("tora2", "CogVideo", "CogVideoX", "diffusers")
+FILE_FOLDERS = ("diffusion_models", "unet", "CogVideo")
+TORA_FILES = {"": "Tora", "_I2V": "Tora (I2V)"}
+DEPTH = 3
+"""Folders deep that single files are looked for."""
+
+
+@dataclass(frozen=True)
+class _Base:
+    name: str
+    path: Path
+    description: BaseDescription
+
+
+@dataclass(frozen=True)
+class _Companion:
+    """A CogVideoX folder that may lend its VAE, tokenizer and text encoder."""
+
+    path: Path
+    description: BaseDescription | None
+
+
+@dataclass(frozen=True)
+class _Adapter:
+    name: str
+    files: tuple[Path, ...]
+    description: BaseDescription
+
+
+def find_models(roots: Iterable[Path | str] = ()) -> dict[str, ModelSource]:
+    """Models by name, tora2-tiny first, then models with an adapter, then plain bases.
+
+    Args:
+        roots: ComfyUI models folders. A root that is itself one of the folders (named ``CogVideo``, ``diffusers`` ...)
+            stands for that folder, as extra_model_paths.yaml may have it.
+
+    Returns:
+        sources, ready for ``loading.load``. A broken file is left out here only if its header says nothing; what else
+        is wrong comes out when the model is loaded, as one sentence.
+    """
+    folders = tuple(dict.fromkeys(Path(root).expanduser() for root in roots))
+    found: dict[str, ModelSource] = {}
+    tiny = Path(TINY_FOLDER)
+    if (tiny / "transformer" / "config.json").is_file():
+        found[TINY] = ModelSource(TINY, tiny, _own_adapter(tiny), roots=folders)
+    bases: list[_Base] = []
+    companions: list[_Companion] = []
+    for folder in _model_folders(folders):
+        description, whole = _describe_folder(folder)
+        if description is not None or _is_cogvideox_vae(folder / "vae"):
+            companions.append(_Companion(folder, description))
+        if description is None:
+            continue
+        own = () if whole else _own_adapter(folder)
+        if whole or own:
+            _add(found, ModelSource(folder.name, folder, own, roots=folders))
+        if not whole:
+            bases.append(_Base(folder.name, folder, description))
+    bases += _single_files(folders)
+    adapters = [*_tora_adapters(folders), *_own_adapters(folders)]
+    for base in bases:
+        for adapter in adapters:
+            if _fits(adapter, base):
+                _add(found, _source(f"{base.name} + {adapter.name}", base, adapter.files, companions, folders))
+    for base in bases:
+        if base.description.kind and not base.description.is_cogvideox_1_5 and not _own_adapter(base.path):
+            _add(found, _source(base.name, base, (), companions, folders))
+    return found
+
+
+def _source(
+    name: str, base: _Base, adapter: tuple[Path, ...], companions: list[_Companion], roots: tuple[Path, ...]
+) -> ModelSource:
+    # A folder may need a companion too: the usual ComfyUI download leaves text_encoder/ and tokenizer/ out.
+    others = [
+        companion.path
+        for companion in companions
+        if companion.path != base.path
+        and (companion.description is None or companion.description.inner_dim == base.description.inner_dim)
+    ]
+    others.sort(key=lambda path: not (path / "tokenizer").is_dir())
+    return ModelSource(name, base.path, adapter, others[0] if others else None, roots)
+
+
+def _add(found: dict[str, ModelSource], source: ModelSource) -> None:
+    name, number = source.name, 2
+    while name in found:
+        name, number = f"{source.name} ({number})", number + 1
+    found[name] = (
+        source
+        if name == source.name
+        else ModelSource(name, source.base, source.adapter, source.companion, source.roots)
+    )
+
+
+def _folders_named(roots: tuple[Path, ...], names: tuple[str, ...]) -> Iterator[Path]:
+    for root in roots:
+        yield from (root / name for name in names if (root / name).is_dir())
+        if root.name in names and root.is_dir():
+            yield root
+
+
+def _model_folders(roots: tuple[Path, ...]) -> Iterator[Path]:
+    seen = set()
+    for parent in _folders_named(roots, MODEL_FOLDERS):
+        for folder in sorted(parent.iterdir()):
+            if folder.is_dir() and not folder.name.startswith(".") and folder.resolve() not in seen:
+                seen.add(folder.resolve())
+                yield folder
+
+
+def _describe_folder(folder: Path) -> tuple[BaseDescription | None, bool]:
+    """Description of a diffusers folder's CogVideoX transformer, and whether it holds an adapter too."""
+    config_path = folder / "transformer" / "config.json"
+    if not config_path.is_file():
+        return None, False
+    try:
+        config = read_json(config_path)
+        name = config.get("_class_name")
+        if name not in BASE_CLASSES:
+            return None, False
+        description = BaseDescription.from_config(config)
+        return description, name != "CogVideoXTransformer3DModel" or holds_adapter(_stored_names(config_path.parent))
+    except (CheckpointError, ValueError, TypeError):
+        return None, False
+
+
+def _is_cogvideox_vae(folder: Path) -> bool:
+    try:
+        return read_json(folder / "config.json").get("_class_name") == "AutoencoderKLCogVideoX"
+    except CheckpointError:
+        return False
+
+
+def _stored_names(folder: Path) -> set[str]:
+    indexes = sorted(folder.glob("*.safetensors.index.json"))
+    if indexes:
+        weight_map = read_json(indexes[0]).get("weight_map")
+        return set(weight_map) if isinstance(weight_map, dict) else set()
+    try:
+        return {name for path in folder.glob("*.safetensors") for name in read_header(path).tensors}
+    except CheckpointError:
+        return set()
+
+
+def _single_files(roots: tuple[Path, ...]) -> list[_Base]:
+    bases, seen = [], set()
+    for path in _safetensors(_folders_named(roots, FILE_FOLDERS)):
+        # Files inside of a diffusers folder are parts of it.
+        if path in seen or (path.parent / "config.json").is_file() or path.name.startswith("diffusion_pytorch_model"):
+            continue
+        seen.add(path)
+        try:
+            header = read_header(path)
+            if identify(header.tensors) in (TRANSFORMER, COMFY_TRANSFORMER):
+                bases.append(_Base(path.stem, path, BaseDescription.from_config(config_from_shapes(header))))
+        except (CheckpointError, OSError):
+            continue
+    return bases
+
+
+def _safetensors(folders: Iterable[Path]) -> Iterator[Path]:
+    for top in folders:
+        for folder, below, names in os.walk(top, followlinks=True):
+            if len(Path(folder).relative_to(top).parts) >= DEPTH:
+                below.clear()  # a circle of links must end somewhere
+            below.sort()
+            yield from (Path(folder) / name for name in sorted(names) if name.endswith(".safetensors"))
+
+
+def _tora_adapters(roots: tuple[Path, ...]) -> list[_Adapter]:
+    """Tora's two files as the ComfyUI conversion lays them out."""
+    adapters = []
+    for folder in _model_folders(roots):
+        for end, name in TORA_FILES.items():
+            files = tuple(folder / part / f"{part}{end}.safetensors" for part in ("fuser", "traj_extractor"))
+            if all(path.is_file() for path in files):
+                adapters += _described(name, files)
+    return adapters
+
+
+def _own_adapters(roots: tuple[Path, ...]) -> list[_Adapter]:
+    adapters = []
+    for parent in _folders_named(roots, ("tora2",)):
+        for path in sorted((parent / "adapters").glob("*.safetensors")):
+            adapters += _described(path.stem, (path,))
+        for folder in sorted(parent.iterdir()):  # a folder that holds an adapter and no base
+            if (folder / ADAPTER_FILE).is_file() and not (folder / "transformer" / "config.json").is_file():
+                adapters += _described(folder.name, (folder / ADAPTER_FILE,))
+    return adapters
+
+
+def _described(name: str, files: tuple[Path, ...]) -> list[_Adapter]:
+    try:
+        description = adapter_config(files).base
+    except (CheckpointError, OSError):
+        return []
+    return [_Adapter(name, files, description)] if description is not None else []
+
+
+def _fits(adapter: _Adapter, base: _Base) -> bool:
+    try:
+        check_fit(adapter.description, base.description, adapter.files[0], base.path)
+    except CheckpointError:
+        return False
+    return base.description.kind is not None
+
+
+def _own_adapter(folder: Path) -> tuple[Path, ...]:
+    path = folder / ADAPTER_FILE
+    return (path,) if folder.is_dir() and path.is_file() else ()

@@ -1,0 +1,34 @@
+"""From a source (``discovery.find_models``) or a path to a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .bundle import Tora2Bundle
+from .sources import ModelSource, source_at
+
+
+def load(
+    source: ModelSource | Path | str,
+    dtype: torch.dtype | None = None,
+    *,
+    tokenizer: Path | None = None,
+    providers: list[Any] | None = None,
+) -> Tora2Bundle:
+    """Open a model. Files are checked now; each component's weights are read when it is first used.
+
+    Args:
+        source: of ``find_models``, or a path (never one that comes out of a workflow).
+        dtype: of all weights; None keeps what is stored (fp8 becomes bfloat16).
+        tokenizer: folder of a T5 tokenizer, for single-file models that come without one.
+        providers: onnxruntime execution providers of the identity encoders; None means the CPU.
+
+    Raises:
+        CheckpointError: one sentence that says what is wrong with the files and how to mend it.
+    """
+    if not isinstance(source, ModelSource):
+        source = source_at(source)
+    return Tora2Bundle.open(source, dtype, tokenizer=tokenizer, providers=providers)
