@@ -1,8 +1,9 @@
 """Coordinate lists as other tools write them, read into plain lists of points; `formats` gives them a canvas and clip.
 
 Read here, in any nesting: ``[{"x": 1, "y": 2}, ...]`` (one track), lists of such lists, lists of JSON strings, pairs
-``[x, y]`` (so ``[[1, 2], [3, 4]]`` is one track), the same with Python's quotes and brackets, KJNodes' ``points_store`` (splines with ``points``), and Tora's
-.txt (a line ``x,y`` per point in a 256x256 grid; a blank line starts another track). Nothing is evaluated.
+``[x, y]`` (so ``[[1, 2], [3, 4]]`` is one track), the same with Python's quotes and brackets, KJNodes' ``points_store``
+(splines with ``points``), and Tora's .txt (a line ``x,y`` per point in a 256x256 grid; a blank line starts another
+track). Nothing is evaluated.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 Lists of points are equally spaced samples of the whole clip: the first point is at the first frame, the last at the
 last frame, whatever their number, so 60 points in 49 frames keep their end (Tora v1 drops it). Lists shorter than the
 clip stay as they are, their points keyed at (possibly fractional) frames; longer ones become one key a frame. Between
-samples tracks are straight. Formats without visibility are visible throughout; a track that vanishes and comes back becomes
-several tracks of one name.
+samples tracks are straight. Formats without visibility are visible throughout; a track that vanishes and comes back
+becomes several tracks of one name.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -50,51 +51,58 @@ def draw_trajectories(
     lines = sample(document, steps)
     scale = SUPERSAMPLING * torch.tensor([width, height], dtype=torch.float64)
     texts = [(labels or {}).get(name) or name for name in places.names] if names else None
-    still = count == 1
-
-    drawn = torch.empty_like(pictures)
-    layers: dict[int, Image.Image] = {}  # videos of a batch share the drawing
-    for index in range(count):
-        frame = index % clip
-        if frame not in layers:
-            now = float(times[-1]) if still else float(times[frame])
-            layers[frame] = _layer(places, lines, scale, frame, now, (width, height), texts)
-        drawn[index] = _composite(pictures[index], layers[frame])
-    return drawn
+    canvas = _Canvas(places, lines, scale, (width, height), texts)
+    # One picture is a plan of the whole motion. Videos of a batch share the layers.
+    layers = [canvas.layer(frame, math.inf if count == 1 else float(time)) for frame, time in enumerate(times)]
+    return torch.stack([_composite(picture, layers[index % clip]) for index, picture in enumerate(pictures)])
 
 
-def _layer(
-    places: SampledTracks,
-    lines: SampledTracks,
-    scale: torch.Tensor,
-    frame: int,
-    now: float,
-    size: tuple[int, int],
-    texts: list[str] | None,
-) -> Image.Image:
-    """The transparent picture of all tracks at one frame, RGBA."""
-    large = (size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING)
-    layer = Image.new("RGBA", large, (0, 0, 0, 0))
-    draw = ImageDraw.Draw(layer)
-    thickness = max(1.0, min(size) / 160) * SUPERSAMPLING
-    radius = 2.2 * thickness
-    for index, color in enumerate(places.colors):
-        rgb = ImageColor.getrgb(color)
-        path = (lines.points[index] * scale).tolist()
-        seen = lines.visible[index].tolist()
-        for step in range(1, len(path)):
-            if seen[step - 1] and seen[step]:
-                opacity = TRAVELLED if lines.times[step] <= now + 1e-6 else AHEAD
-                draw.line((*path[step - 1], *path[step]), fill=(*rgb, opacity), width=round(thickness))
-    for index, color in enumerate(places.colors):
-        if not places.visible[index, frame]:
-            continue
-        x, y = (places.points[index, frame] * scale).tolist()
-        box = (x - radius, y - radius, x + radius, y + radius)
-        draw.ellipse(box, fill=ImageColor.getrgb(color), outline=(255, 255, 255), width=max(1, round(thickness * 0.7)))
-        if texts is not None:
-            _write(draw, texts[index], (x, y), radius, large)
-    return layer.resize(size, Image.Resampling.LANCZOS)
+class _Canvas:
+    """The drawing, enlarged. The travelled part of the paths only grows, so each frame adds its own stretch."""
+
+    def __init__(
+        self,
+        places: SampledTracks,
+        lines: SampledTracks,
+        scale: torch.Tensor,
+        size: tuple[int, int],
+        texts: list[str] | None,
+    ):
+        self.places, self.texts, self.scale = places, texts, scale
+        self.colors = [ImageColor.getrgb(color) for color in places.colors]
+        self.thickness = max(1.0, min(size) / 160) * SUPERSAMPLING
+        self.times = lines.times.tolist()
+        self.paths = (lines.points * scale).tolist()
+        self.seen = (lines.visible[:, :-1] & lines.visible[:, 1:]).tolist()
+        self.done = 0
+        self.paper = Image.new("RGBA", (size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING), (0, 0, 0, 0))
+        self._stretch(0, len(self.times) - 1, AHEAD)
+
+    def layer(self, frame: int, until: float) -> Image.Image:
+        """The transparent picture at one frame, RGBA, with the paths travelled up to the time ``until``."""
+        reached = sum(time <= until + 1e-6 for time in self.times[1:])
+        self._stretch(self.done, reached, TRAVELLED)
+        self.done = max(self.done, reached)
+        picture = self.paper.copy()
+        draw = ImageDraw.Draw(picture)
+        radius = 2.2 * self.thickness
+        for index, color in enumerate(self.colors):
+            if not self.places.visible[index, frame]:
+                continue
+            x, y = (self.places.points[index, frame] * self.scale).tolist()
+            box = (x - radius, y - radius, x + radius, y + radius)
+            draw.ellipse(box, fill=color, outline=(255, 255, 255), width=max(1, round(self.thickness * 0.7)))
+            if self.texts is not None:
+                _write(draw, self.texts[index], (x, y), radius, picture.size)
+        return picture.reduce(SUPERSAMPLING)
+
+    def _stretch(self, first: int, last: int, opacity: int) -> None:
+        draw = ImageDraw.Draw(self.paper)
+        for color, path, seen in zip(self.colors, self.paths, self.seen, strict=True):
+            for step in range(first, last):
+                if seen[step]:
+                    line = (*path[step], *path[step + 1])
+                    draw.line(line, fill=(*color, opacity), width=round(self.thickness))
 
 
 def _write(
