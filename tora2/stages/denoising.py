@@ -64,7 +64,8 @@ def resolve_size(
     if drawn is not None and size != drawn:
         raise ConditionError(
             f"The trajectories were drawn for {drawn.width}x{drawn.height} and {drawn.frames} frames, but the "
-            f"sampler is set to {size.width}x{size.height} and {size.frames} frames; set the sampler's size to 0 to follow them."
+            f"sampler is set to {size.width}x{size.height} and {size.frames} frames; set the sampler's size to 0 to "
+            "follow them."
         )
     return check_size(size)
 

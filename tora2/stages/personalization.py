@@ -39,9 +39,13 @@ def extract_personalization(
     features = encode_identities(
         entities,
         semantic=semantic,
-        face=face if extractor.config.uses_face else None,
-        reid=reid if extractor.config.uses_reid else None,
+        face=face,
+        reid=reid,
         size=size,
+        uses_face=extractor.config.uses_face,
+        uses_reid=extractor.config.uses_reid,
+        face_width=extractor.config.face_width,
+        reid_width=extractor.config.reid_width,
     )
     parameter = next(extractor.parameters())
     tokens = extractor(
@@ -50,7 +54,7 @@ def extract_personalization(
         features.face.to(parameter),
         features.is_human.to(parameter.device),
     )
-    has_reference = torch.tensor([entity.image is not None for entity in entities], device=tokens.device)
+    has_reference = features.has_reference.to(tokens.device)
     return PersonalizationConditions(
         tokens=tokens * has_reference[:, None, None],
         has_reference=has_reference,

@@ -1,0 +1,171 @@
+"""One training step: conditions from a batch, the paper's dropouts, prediction and losses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+
+from ..binding import BoundEntities, EntityBatch
+from .losses import add_noise, contrastive_loss, diffusion_loss
+
+
+@dataclass
+class TrainingBatch:
+    """B clips with E entities in all, as latents and frozen features.
+
+    Attributes:
+        latents: [B, T', C, H', W'] scaled clean latents; T' = 1 for stills.
+        motion_latents: [B, T', C, H', W'] scaled latents of the motion map.
+        text: [B, S, D] states of the captions; null_text: [1, S, D] of the empty caption.
+        weights: [B, T', 1, H', W'] of the diffusion loss, mean 1.
+        semantic, reid, face, is_human: features of the E references, as PersonalizationExtractor takes them.
+        word_index: [E, l_c] int, token positions of the phrase in the caption, -1 for padding.
+        points: [E, K, T', 2] and visible [E, K, T']: the entity's tracks at the latent frames.
+        video: [E] int, the entity's clip.
+        identity: [E] int, equal for the same thing.
+    """
+
+    latents: torch.Tensor
+    motion_latents: torch.Tensor
+    text: torch.Tensor
+    null_text: torch.Tensor
+    weights: torch.Tensor
+    semantic: torch.Tensor
+    reid: torch.Tensor
+    face: torch.Tensor
+    is_human: torch.Tensor
+    word_index: torch.Tensor
+    points: torch.Tensor
+    visible: torch.Tensor
+    video: torch.Tensor
+    identity: torch.Tensor
+
+    def to(self, device: str | torch.device) -> TrainingBatch:
+        return TrainingBatch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the paper sets (section 4.1), and what it leaves open.
+
+    Attributes:
+        drop_caption, drop_references, drop_trajectories: probability per clip, each drawn on its own.
+        contrastive_weight: lambda of equation 7.
+        temperature: tau of equation 6 (not given in the paper).
+        keep_first_frame: probability of giving the first frame to a model that takes one.
+    """
+
+    drop_caption: float = 0.5
+    drop_references: float = 0.33
+    drop_trajectories: float = 0.33
+    contrastive_weight: float = 0.2
+    temperature: float = 0.07
+    keep_first_frame: float = 1.0
+
+
+def training_losses(
+    transformer: Any,
+    batch: TrainingBatch,
+    alphas_cumprod: torch.Tensor,
+    rotary: tuple[torch.Tensor, torch.Tensor] | None,
+    recipe: Recipe,
+    generator: torch.Generator | None = None,
+) -> dict[str, torch.Tensor]:
+    """Losses of a batch.
+
+    Args:
+        transformer: Tora2Transformer3DModel with motion and personalization parts.
+        alphas_cumprod: [1000] of the scheduler.
+        rotary: tables from :func:`tora2.stages.denoising.rotary_tables`, or None.
+        generator: on the CPU; draws timesteps, noise and dropouts, so that a resumed step repeats itself.
+
+    Returns:
+        ``loss`` (equation 7), ``diffusion`` and ``contrastive``.
+    """
+    device, videos = batch.latents.device, len(batch.latents)
+
+    def chance(probability: float) -> torch.Tensor:
+        return (torch.rand(videos, generator=generator) < probability).to(device)
+
+    drop_caption, drop_references = chance(recipe.drop_caption), chance(recipe.drop_references)
+    drop_trajectories, keep_first = chance(recipe.drop_trajectories), chance(recipe.keep_first_frame)
+    timesteps = torch.randint(len(alphas_cumprod), (videos,), generator=generator).to(device)
+    noise = torch.randn(batch.latents.shape, generator=generator).to(device)
+
+    bound, motion_maps = bind_batch(transformer, batch, drop_references, drop_trajectories)
+    tokens, mask = tokens_per_video(bound.tokens, ~drop_references[batch.video], batch.video, videos)
+    frames = batch.latents.shape[1]
+    keep_motion = (~drop_trajectories).to(batch.latents.dtype)[:, None, None]
+    modulations = [
+        (scale * keep_motion, shift * keep_motion)
+        for scale, shift in transformer.motion_modulations(motion_maps, frames)
+    ]
+
+    noisy, velocity = add_noise(batch.latents, noise, alphas_cumprod.to(device)[timesteps])
+    if transformer.takes_first_frame:
+        first = torch.zeros_like(batch.latents)
+        first[:, :1] = batch.latents[:, :1] * keep_first[:, None, None, None, None]
+        noisy = torch.cat([noisy, first], dim=2)
+    prediction = transformer(
+        noisy,
+        torch.where(drop_caption[:, None, None], batch.null_text, batch.text),
+        timesteps,
+        image_rotary_emb=rotary,
+        motion_modulations=modulations,
+        personalization=transformer.personalization_keys_values(tokens),
+        personalization_mask=mask,
+        return_dict=False,
+    )[0]
+
+    diffusion = diffusion_loss(prediction, velocity, batch.weights)
+    contrastive = contrastive_loss(bound.appearance, bound.motion, bound.complete, batch.identity, recipe.temperature)
+    return {
+        "loss": diffusion + recipe.contrastive_weight * contrastive,
+        "diffusion": diffusion,
+        "contrastive": contrastive,
+    }
+
+
+def bind_batch(
+    transformer: Any, batch: TrainingBatch, drop_references: torch.Tensor, drop_trajectories: torch.Tensor
+) -> tuple[BoundEntities, tuple[torch.Tensor, ...]]:
+    """Personalization, binding and motion maps of a batch; dropped conditions are out of the binding too."""
+    videos = len(batch.latents)
+    has_reference = ~drop_references[batch.video]
+    tokens = transformer.personalization_extractor(batch.semantic, batch.reid, batch.face, batch.is_human)
+    words_mask = batch.word_index >= 0
+    words = batch.text[batch.video[:, None], batch.word_index.clamp(min=0)] * words_mask[..., None]
+    entities = EntityBatch(
+        tokens=tokens * has_reference[:, None, None],
+        has_reference=has_reference,
+        words=words,
+        words_mask=words_mask,
+        points=batch.points,
+        visible=batch.visible & ~drop_trajectories[batch.video][:, None, None],
+        video=batch.video,
+    )
+    bound = transformer.binding(entities, transformer.traj_extractor.first_map(batch.motion_latents), videos)
+    return bound, transformer.traj_extractor.remaining_maps(bound.first_map)
+
+
+def tokens_per_video(
+    tokens: torch.Tensor, present: torch.Tensor, video: torch.Tensor, videos: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows of entities -> one padded row of tokens per video.
+
+    Args:
+        tokens: [E, l_p, d_p]; present: [E] bool; video: [E] int, ascending.
+
+    Returns:
+        [B, n * l_p, d_p] and the mask [B, n * l_p] of real tokens, n = most entities in a video.
+    """
+    counts = torch.bincount(video, minlength=videos)
+    most = int(counts.max())
+    place = torch.arange(len(video), device=video.device) - (counts.cumsum(0) - counts)[video]
+    rows = tokens.new_zeros(videos, most, *tokens.shape[1:])
+    rows = rows.index_put((video, place), tokens)
+    mask = torch.zeros(videos, most, dtype=torch.bool, device=video.device)
+    mask = mask.index_put((video, place), present)
+    return rows.flatten(1, 2), mask.repeat_interleave(tokens.shape[1], dim=1)
