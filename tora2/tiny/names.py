@@ -39,7 +39,8 @@ _NOT_HUMAN = {  # of the face and person groups, but without a face that can be 
     "upside down face", "shocked face with exploding head", "person bowing deeply", "woman bowing", "man bowing",
     "shaking face", "disguised face", "rolling on the floor laughing", "ninja", "ghost", "face palm",
     "pregnant man", "pregnant woman", "pregnant person", "breast feeding", "woman feeding baby", "man feeding baby",
-    "person feeding baby", "face with medical mask", "sneezing face", "woman facepalming", "man facepalming",
+    "person feeding baby", "breast-feeding", "face with medical mask", "deaf person", "deaf man", "deaf woman",
+    "factory worker", "man factory worker", "woman factory worker", "sneezing face", "woman facepalming", "man facepalming",
 }
 _SKIP = re.compile(
     r"facing right|clock face|silhouette|sign$|stroke|sound wave|arrow above|tonal|banknote|keycap|playing card|spade suit"
