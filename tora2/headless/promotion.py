@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-from .widgets import UNSET
+from .widgets import UNSET, settled
 from .workflow import INPUT_ID, Level, Link, Node, Slot
 
 _PREFIX = re.compile(r"^\s*(\d+)\s*:\s*(.+)$")
@@ -44,8 +44,7 @@ def _collect(level: Level, found: list[Level]) -> None:
 
 
 def _first_shown(level: Level, index: int) -> tuple[bool, Any]:
-    """Whether an input of a subgraph feeds a widget, and the value which that widget (or nested subgraph node) holds.
-    """
+    """Whether an input of a subgraph feeds a widget, and the value which that widget (or nested subgraph node) holds."""
     for link in level.links_of_input(index):
         end = level.input_of(link)
         if end is None:
@@ -107,8 +106,7 @@ def _migrate_proxies(host: Node, siblings: list[Node]) -> None:
 
 
 def _host_input(host: Node, source: str, name: str) -> int | None:
-    """The host input that already shows widget `name` of inner node `source` ("-1": an input of the host by its name).
-    """
+    """The host input that already shows widget `name` of inner node `source` ("-1": an input of the host by its name)."""
     level = host.inner
     for index, outer in enumerate(level.inputs):
         if index not in host.promoted:
@@ -154,11 +152,11 @@ def _add_input(host: Node, siblings: list[Node], source: str, name: str) -> int 
         level.links[link.id] = link
         level.links.pop(target.inputs[slot].link, None)
         target.inputs[slot].link = link.id
-    if value is UNSET:
-        value = _first_shown(level, index)[1]
     for other in siblings:
         other.inputs.append(Slot(name, slot_type))
-        other.promoted[index] = value
+        other.promoted[index] = _first_shown(level, index)[1]
+    if value is not UNSET:  # a primitive's value is the host's alone: other users of the subgraph show the inner widget
+        host.promoted[index] = value
     return index
 
 
@@ -174,4 +172,4 @@ def _apply_primitive(level: Level, node: Node) -> None:
         if target.inner is not None and index in target.promoted:
             target.promoted[index] = values[0]
         elif (widget := target.widget(target.inputs[index].widget)) is not None:
-            widget.value = values[0]
+            widget.value = settled(widget.spec, values[0])

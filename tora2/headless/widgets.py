@@ -8,6 +8,7 @@ Behaviour matched: comfyui-frontend 1.58 (addInputs, LGraphNode.configure, migra
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,7 @@ class Widget:
     value: Any
     type: str
     in_prompt: bool = True
+    spec: Spec | None = None
 
     def prompt_value(self) -> Any:
         """The value as the prompt holds it: a bare list would read as a connection, so it is wrapped."""
@@ -116,6 +118,28 @@ def default_value(spec: Spec) -> Any:
     return {"INT": 0, "FLOAT": 0, "BOOLEAN": False, "STRING": ""}.get(spec.type, UNSET)
 
 
+def settled(spec: Spec | None, value: Any) -> Any:
+    """A number as its widget would take it from a person or a primitive node: on the widget's step, and a FLOAT in range."""
+    if spec is None or isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    options = spec.options
+    if spec.type == "INT":
+        step = options.get("step") or 1
+        if step == 1:
+            return value if isinstance(value, int) else math.floor(value + 0.5)
+        offset = math.fmod(options.get("min") or 0, step)
+        return int(math.floor((value - offset) / step + 0.5) * step + offset)
+    if spec.type == "FLOAT":
+        step = options.get("step", 0.5)
+        digits = max(0, -math.floor(math.log10(step))) if step > 0 else 0
+        grid = options.get("round") or (10.0**-digits if digits else None)
+        if not grid:
+            return value
+        value = round(math.floor(value / grid + 0.5) * grid, digits)
+        return min(max(value, options.get("min", 0)), options.get("max", 2048))
+    return value
+
+
 def _companions(spec: Spec) -> list[Widget]:
     """The control widgets that follow a widget: saved in the file, absent from the prompt."""
     control = spec.options.get("control_after_generate")
@@ -160,7 +184,7 @@ def restore_widgets(definition: dict[str, Any], saved: Any, named: dict[str, Any
     position = 0
     while pending:
         spec = pending.pop(0)
-        main = Widget(spec.name, default_value(spec), spec.type)
+        main = Widget(spec.name, default_value(spec), spec.type, spec=spec)
         for widget in [main, *_companions(spec)]:
             if by_name is not None:
                 widget.value = by_name.get(widget.name, widget.value)
