@@ -89,9 +89,7 @@ def write_parts(folder: Path) -> None:
     )
     randomise(vae, 1).save_pretrained(folder / "vae")
     t5 = T5EncoderModel(
-        T5Config(
-            d_model=24, d_ff=16, d_kv=8, num_heads=2, num_layers=1, vocab_size=40, feed_forward_proj="gated-gelu"
-        )
+        T5Config(d_model=24, d_ff=16, d_kv=8, num_heads=2, num_layers=1, vocab_size=40, feed_forward_proj="gated-gelu")
     )
     randomise(t5, 2).save_pretrained(folder / "text_encoder")
     write_tokenizer(folder / "tokenizer")
