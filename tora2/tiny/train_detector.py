@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from . import loop
+from . import loop, onnx_export
 from .assets import SPLITS, Atlas
 from .nets import FaceDetector
 from .views import Views
@@ -161,10 +161,8 @@ def _best(outputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, torch.Tensor
 
 
 def export(net: FaceDetector, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     names = [f"{what}_{stride}" for what in ("score", "box", "points") for stride in FaceDetector.STRIDES]
-    torch.onnx.export(net.eval().cpu().float(), torch.zeros(1, 3, SIZE, SIZE), str(path), input_names=["input.1"],
-                      output_names=names, dynamo=False, opset_version=17)
+    onnx_export.export(net, SIZE, path, names, dynamic=False)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from . import loop
+from . import loop, onnx_export
 from .assets import Atlas
 from .nets import Embedder
 from .views import Views, contrast, draw_indices, retrieval
@@ -39,11 +39,7 @@ def allowed(atlas: Atlas, kind: str, split: str) -> list[int]:
 
 def export(net: Embedder, kind: str, path: Path) -> None:
     """Writes the ONNX file; the re-identification encoder's carries its contract."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    names = ["input.1"], ["embedding"]
-    torch.onnx.export(net.eval().cpu().float(), torch.zeros(1, 3, net.size, net.size), str(path), input_names=names[0],
-                      output_names=names[1], dynamic_axes={names[0][0]: {0: "n"}, names[1][0]: {0: "n"}}, dynamo=False,
-                      opset_version=17)
+    onnx_export.export(net, net.size, path, ["embedding"], dynamic=True)
     if kind == "reid":
         from ..personalization.reid import ReidContract, write_contract
 
