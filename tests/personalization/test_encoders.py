@@ -115,6 +115,8 @@ def test_encoders_of_another_width_are_refused(encoders):
         encode_identities([thing()], **encoders | {"reid_width": 1024})
     with pytest.raises(EncoderError, match="face encoder gives vectors of 512"):
         encode_identities([thing()], **encoders, face_width=64)
+    with pytest.raises(EncoderError, match="semantic encoder gives vectors of 24"):
+        encode_identities([thing()], **encoders, semantic_width=1024)
 
 
 def test_no_entities(encoders):

@@ -57,6 +57,7 @@ def encode_identities(
     uses_reid: bool = True,
     face_width: int = 512,
     reid_width: int = 1024,
+    semantic_width: int | None = None,
     margin: float = MARGIN,
     background: float | Sequence[float] = NEUTRAL,
 ) -> IdentityFeatures:
@@ -70,12 +71,18 @@ def encode_identities(
         uses_face, uses_reid: which identity vectors the extractor reads (``ExtractorConfig`` has both). Without faces,
             re-identification describes humans too (Table 2, ``dino+reid``).
         face_width, reid_width: lengths of the vectors that the extractor was made for.
+        semantic_width: width of the tokens that it was made for; None does not look.
 
     Raises:
         EncoderError: an encoder is needed and absent or of another width, a picture cannot be used, or an entity said
             to be human shows no face.
     """
-    _check_widths(face if uses_face else None, reid if uses_reid else None, face_width, reid_width)
+    if face is not None and uses_face:
+        _check_width("face", face.dimension, face_width)
+    if reid is not None and uses_reid:
+        _check_width("re-identification", reid.dimension, reid_width)
+    if semantic is not None and semantic_width is not None:
+        _check_width("semantic", semantic.width, semantic_width)
     squares = [_square(entity, margin, background) for entity in entities]
     has_reference = torch.tensor([square is not None for square in squares], dtype=torch.bool)
     faces = torch.zeros(len(entities), face_width)
@@ -169,10 +176,9 @@ def _name(entity: Entity) -> str:
     return f'The entity "{name}"' if name else "An entity without a phrase"
 
 
-def _check_widths(face: FaceEncoder | None, reid: ReidEncoder | None, face_width: int, reid_width: int) -> None:
-    for encoder, width, what in ((face, face_width, "face"), (reid, reid_width, "re-identification")):
-        if encoder is not None and encoder.dimension != width:
-            raise EncoderError(
-                f"The {what} encoder gives vectors of {encoder.dimension}, but this model was trained with {width}: "
-                f"use the {what} encoder that belongs to it."
-            )
+def _check_width(what: str, width: int, wanted: int) -> None:
+    if width != wanted:
+        raise EncoderError(
+            f"The {what} encoder gives vectors of {width}, but this model was trained with {wanted}: use the {what} "
+            "encoder that belongs to it."
+        )
