@@ -55,8 +55,11 @@ class Atlas:
         if split == "heldout_style":
             return [i for i, style in enumerate(self.styles) if style == HELD_OUT_STYLE]
         wanted = split == "heldout_names"
-        return [i for i, (name, style) in enumerate(zip(self.names, self.styles, strict=True))
-                if style != HELD_OUT_STYLE and is_held_out(name) == wanted]
+        return [
+            i
+            for i, (name, style) in enumerate(zip(self.names, self.styles, strict=True))
+            if style != HELD_OUT_STYLE and is_held_out(name) == wanted
+        ]
 
     def premultiplied(self, index: int) -> torch.Tensor:
         """[4, S, S] float 0..1 with colours multiplied by alpha, the form in which pictures may be resampled."""
@@ -78,13 +81,16 @@ class Atlas:
 
         folder = Path(folder)
         if not (folder / "names.json").is_file():
-            raise Tora2Error(f"{folder} holds no atlas; build one with `python -m tora2.tiny.assets PACKAGES {folder}`.")
+            raise Tora2Error(
+                f"{folder} holds no atlas; build one with `python -m tora2.tiny.assets PACKAGES {folder}`."
+            )
         meta = json.loads((folder / "names.json").read_text(encoding="utf-8"))
         return cls(load_file(folder / "pictures.safetensors")["pictures"], **meta)
 
 
 def to_square(picture, size: int) -> np.ndarray | None:
-    """PIL picture -> [4, size, size] uint8: cropped to what is opaque, centred on a transparent square, one pixel free."""
+    """PIL picture -> [4, size, size] uint8: cropped to what is opaque, centred on a transparent square, one pixel
+    free."""
     from PIL import Image
 
     picture = picture.convert("RGBA")
@@ -101,7 +107,8 @@ def to_square(picture, size: int) -> np.ndarray | None:
 
 
 def build_atlas(packages: str | Path, size: int = ATLAS_SIZE, styles: Sequence[str] = tuple(PACKAGES)) -> Atlas:
-    """Folder of unpacked packages -> atlas. A style whose package is missing is an error, a missing picture is skipped."""
+    """Folder of unpacked packages -> atlas. A style whose package is missing is an error, a missing picture is
+    skipped."""
     from PIL import Image
 
     packages = Path(packages)
@@ -120,8 +127,13 @@ def build_atlas(packages: str | Path, size: int = ATLAS_SIZE, styles: Sequence[s
             if square is not None:
                 pictures.append(square)
                 described.append((name, style))
-    return Atlas(torch.from_numpy(np.stack(pictures)), [n.name for n, _ in described], [s for _, s in described],
-                 [n.group for n, _ in described], [n.is_human for n, _ in described])
+    return Atlas(
+        torch.from_numpy(np.stack(pictures)),
+        [n.name for n, _ in described],
+        [s for _, s in described],
+        [n.group for n, _ in described],
+        [n.is_human for n, _ in described],
+    )
 
 
 def _distinct(entries: list[dict]) -> list[tuple[EmojiName, list[str]]]:

@@ -104,8 +104,11 @@ def _ocean(rng, size):
 @background("sunset", "at sunset")
 def _sunset(rng, size):
     y, x = _yx(size)
-    image = np.where(y[..., None] < 0.5, mix((0.35, 0.16, 0.45), (0.95, 0.42, 0.32), 2 * y),
-                     mix((0.95, 0.42, 0.32), (1.0, 0.80, 0.40), 2 * y - 1))
+    image = np.where(
+        y[..., None] < 0.5,
+        mix((0.35, 0.16, 0.45), (0.95, 0.42, 0.32), 2 * y),
+        mix((0.95, 0.42, 0.32), (1.0, 0.80, 0.40), 2 * y - 1),
+    )
     centre = rng.uniform(0.2, 0.8), rng.uniform(0.55, 0.85)
     disc = np.clip((rng.uniform(0.08, 0.13) - np.hypot(x - centre[0], y - centre[1])) * size / 2, 0, 1)
     return image + disc[..., None] * (np.array([1, 0.95, 0.7]) - image)

@@ -15,7 +15,13 @@ TEMPLATES = (
     "{who} moving {where}",
     "there is {who} {where}",
 )
-STILL_TEMPLATES = ("{who} {where}", "{who} {where}", "a picture of {who} {where}", "{where}, {who}", "there is {who} {where}")
+STILL_TEMPLATES = (
+    "{who} {where}",
+    "{who} {where}",
+    "a picture of {who} {where}",
+    "{where}, {who}",
+    "there is {who} {where}",
+)
 
 
 def listing(phrases: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """What the training scripts share: time-boxed, resumable optimisation with an average of the weights, on CPU or GPU.
 
-A run is a folder. Every script may be stopped and called again with ``--resume`` on any machine: data come from seeds that
-follow the step number, so a resumed run sees what an unbroken one would have seen.
+A run is a folder. Every script may be stopped and called again with ``--resume`` on any machine: data come from seeds
+that follow the step number, so a resumed run sees what an unbroken one would have seen.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ def arguments(description: str, *, rate: float, batch: int) -> argparse.Argument
     parser.add_argument("--minutes", type=float, default=10.0, help="length of this slice")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's last state")
     parser.add_argument("--rate", type=float, default=rate)
-    parser.add_argument("--decay", action="store_true", help="let the learning rate fall to zero by the end of this slice")
+    parser.add_argument(
+        "--decay", action="store_true", help="let the learning rate fall to zero by the end of this slice"
+    )
     parser.add_argument("--batch", type=int, default=batch)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default=None, help="bfloat16 where it is fast")
@@ -49,8 +51,15 @@ class Trainer:
     ``for step in trainer: loss = ...; trainer.descend(loss, psnr=...)`` runs until the slice's minutes are over.
     """
 
-    def __init__(self, modules: dict[str, nn.Module], args: argparse.Namespace, *, averaging: float = 0.999,
-                 weight_decay: float = 0.01, warm_up: int = 100):
+    def __init__(
+        self,
+        modules: dict[str, nn.Module],
+        args: argparse.Namespace,
+        *,
+        averaging: float = 0.999,
+        weight_decay: float = 0.01,
+        warm_up: int = 100,
+    ):
         self.modules = nn.ModuleDict(modules).to(args.device)
         self.args, self.out, self.averaging, self.warm_up = args, Path(args.out), averaging, warm_up
         self.precision = args.precision or ("bfloat16" if bfloat16_is_fast(args.device) else "float32")
@@ -99,7 +108,9 @@ class Trainer:
                 else:
                     self.average[name].copy_(value)
         for name, value in {"loss": loss, "norm": norm, **figures}.items():
-            self.seen.setdefault(name, []).append(value.detach() if isinstance(value, torch.Tensor) else torch.tensor(value))
+            self.seen.setdefault(name, []).append(
+                value.detach() if isinstance(value, torch.Tensor) else torch.tensor(value)
+            )
         if time.monotonic() - self.told > 20:
             self.tell()
 
@@ -137,8 +148,9 @@ def plan_batches(world: World, step: int, batch: int, workers: int = 0) -> Itera
         for first in seeds[::batch]:
             yield [world.plan(first + i) for i in range(batch)]
         return
-    loader = torch.utils.data.DataLoader(_Plans(world), batch_size=batch, sampler=seeds, num_workers=workers,
-                                         collate_fn=list, prefetch_factor=4)
+    loader = torch.utils.data.DataLoader(
+        _Plans(world), batch_size=batch, sampler=seeds, num_workers=workers, collate_fn=list, prefetch_factor=4
+    )
     yield from loader
 
 

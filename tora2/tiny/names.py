@@ -15,8 +15,10 @@ HELD_OUT_STYLE = "twitter"
 HELD_OUT_PERCENT = 10
 MAX_WORDS = 4  # longer names are descriptions, and four of them would not fit into a caption
 
-FACE_GROUPS = ("face-smiling face-affection face-tongue face-hand face-neutral-skeptical face-sleepy face-unwell face-hat "
-               "face-glasses face-concerned").split()
+FACE_GROUPS = (
+    "face-smiling face-affection face-tongue face-hand face-neutral-skeptical face-sleepy face-unwell face-hat "
+    "face-glasses face-concerned"
+).split()
 PERSON_GROUPS = "person person-role person-gesture".split()
 OTHER_GROUPS = (
     "face-costume face-negative cat-face monkey-face heart person-fantasy person-sport person-activity body-parts "
@@ -27,60 +29,212 @@ OTHER_GROUPS = (
     "book-paper money mail writing office lock tool science medical household other-object place-religious"
 )
 _SPACED_GROUPS = ("sky & weather", "arts & crafts", "light & video")
-_GROUPS = frozenset(OTHER_GROUPS.split()) | frozenset(_SPACED_GROUPS) | frozenset(FACE_GROUPS) | frozenset(PERSON_GROUPS)
+_GROUPS = (
+    frozenset(OTHER_GROUPS.split()) | frozenset(_SPACED_GROUPS) | frozenset(FACE_GROUPS) | frozenset(PERSON_GROUPS)
+)
 
 _HUMAN_FACES_ELSEWHERE = {  # pictures of a face outside the face groups, and people of person-fantasy shown as a bust
-    "angry face", "pouting face", "face with look of triumph", "serious face with symbols covering mouth", "clown face",
-    "santa", "mrs claus", "mx claus", "vampire", "woman vampire", "man vampire", "elf", "woman elf", "man elf", "baby angel",
-    "woman mage", "man mage", "mage",
+    "angry face",
+    "pouting face",
+    "face with look of triumph",
+    "serious face with symbols covering mouth",
+    "clown face",
+    "santa",
+    "mrs claus",
+    "mx claus",
+    "vampire",
+    "woman vampire",
+    "man vampire",
+    "elf",
+    "woman elf",
+    "man elf",
+    "baby angel",
+    "woman mage",
+    "man mage",
+    "mage",
 }
 _NOT_HUMAN = {  # of the face and person groups, but without a face that can be read
-    "face in clouds", "melting face", "dotted line face", "head shaking horizontally", "head shaking vertically",
-    "upside down face", "shocked face with exploding head", "person bowing deeply", "woman bowing", "man bowing",
-    "shaking face", "disguised face", "rolling on the floor laughing", "ninja", "ghost", "face palm",
-    "pregnant man", "pregnant woman", "pregnant person", "breast feeding", "woman feeding baby", "man feeding baby",
-    "person feeding baby", "breast-feeding", "face with medical mask", "deaf person", "deaf man", "deaf woman",
-    "factory worker", "man factory worker", "woman factory worker", "sneezing face", "woman facepalming", "man facepalming",
+    "face in clouds",
+    "melting face",
+    "dotted line face",
+    "head shaking horizontally",
+    "head shaking vertically",
+    "upside down face",
+    "shocked face with exploding head",
+    "person bowing deeply",
+    "woman bowing",
+    "man bowing",
+    "shaking face",
+    "disguised face",
+    "rolling on the floor laughing",
+    "ninja",
+    "ghost",
+    "face palm",
+    "pregnant man",
+    "pregnant woman",
+    "pregnant person",
+    "breast feeding",
+    "woman feeding baby",
+    "man feeding baby",
+    "person feeding baby",
+    "breast-feeding",
+    "face with medical mask",
+    "deaf person",
+    "deaf man",
+    "deaf woman",
+    "factory worker",
+    "man factory worker",
+    "woman factory worker",
+    "sneezing face",
+    "woman facepalming",
+    "man facepalming",
 }
 _SKIP = re.compile(
-    r"facing right|clock face|silhouette|sign$|stroke|sound wave|arrow above|tonal|banknote|keycap|playing card|spade suit"
-    r"|club suit|heart suit|diamond suit|motorway|smoking symbol|japan$|chart with|speech|with arrow|input|lowered flag"
-    r"|no bicycles|page facing|bookmark tabs|tray|placard|mahjong|moon viewing|^fog$|^foggy$|night with stars|sunrise"
-    r"|cityscape|sunset over|bridge at night|milky way|^water wave$|^mirror$|^window$|^door$|^label$|level slider"
-    r"|control knobs|identification|heart exclamation|middle finger|elevator|petri|low battery|waxing|waning|quarter moon"
-    r"|women with bunny|men with bunny|globe with meridians|wind face|leaf fluttering|dash symbol"
+    r"facing right|clock face|silhouette|sign$|stroke|sound wave|arrow above|tonal|banknote|keycap|playing card"
+    r"|spade suit|club suit|heart suit|diamond suit|motorway|smoking symbol|japan$|chart with|speech|with arrow|input"
+    r"|lowered flag|no bicycles|page facing|bookmark tabs|tray|placard|mahjong|moon viewing|^fog$|^foggy$"
+    r"|night with stars|sunrise|cityscape|sunset over|bridge at night|milky way|^water wave$|^mirror$|^window$|^door$"
+    r"|^label$|level slider|control knobs|identification|heart exclamation|middle finger|elevator|petri|low battery"
+    r"|waxing|waning|quarter moon|women with bunny|men with bunny|globe with meridians|wind face"
+    r"|leaf fluttering|dash symbol"
 )
 _RENAMED = {
-    "heavy black heart": "red heart", "black sun with rays": "sun", "white medium star": "star", "black scissors": "scissors",
-    "black telephone": "telephone", "black nib": "pen nib", "extraterrestrial alien": "alien", "automobile": "red car",
-    "recreational vehicle": "blue car", "house building": "house", "aubergine": "eggplant", "ear of maize": "corn cob",
-    "sauropod": "long-necked dinosaur", "t-rex": "tyrannosaurus", "honeybee": "bee", "lady beetle": "ladybug",
-    "father christmas": "santa", "mother christmas": "mrs claus", "hocho": "kitchen knife", "electric torch": "flashlight",
-    "left-pointing magnifying glass": "magnifying glass", "shortcake": "strawberry cake", "high voltage sign": "lightning bolt",
-    "police cars revolving light": "siren", "athletic shoe": "sneaker", "articulated lorry": "truck",
-    "delivery truck": "delivery van", "spouting whale": "spouting whale", "black bird": "blackbird",
-    "front-facing baby chick": "chick", "cooking": "fried egg", "steaming bowl": "bowl of ramen", "moyai": "stone head",
-    "wrapped present": "gift box", "pile of poo": "pile of poo", "droplet": "water drop", "curry and rice": "plate of curry",
-    "cooked rice": "bowl of rice", "teacup without handle": "green tea", "american football": "american football",
-    "performing arts": "theater masks", "direct hit": "dart board", "balance scale": "pair of scales", "brick": "brick stack",
-    "teddy bear": "teddy bear", "adult": "person", "standing person": "person standing", "headphone": "pair of headphones",
-    "artist palette": "paint palette", "shopping trolley": "shopping cart", "mx claus": "mx claus", "microbe": "green microbe",
-    "right-pointing magnifying glass": "tilted magnifying glass", "extraterrestrial": "alien", "imp": "purple imp",
+    "heavy black heart": "red heart",
+    "black sun with rays": "sun",
+    "white medium star": "star",
+    "black scissors": "scissors",
+    "black telephone": "telephone",
+    "black nib": "pen nib",
+    "extraterrestrial alien": "alien",
+    "automobile": "red car",
+    "recreational vehicle": "blue car",
+    "house building": "house",
+    "aubergine": "eggplant",
+    "ear of maize": "corn cob",
+    "sauropod": "long-necked dinosaur",
+    "t-rex": "tyrannosaurus",
+    "honeybee": "bee",
+    "lady beetle": "ladybug",
+    "father christmas": "santa",
+    "mother christmas": "mrs claus",
+    "hocho": "kitchen knife",
+    "electric torch": "flashlight",
+    "left-pointing magnifying glass": "magnifying glass",
+    "shortcake": "strawberry cake",
+    "high voltage sign": "lightning bolt",
+    "police cars revolving light": "siren",
+    "athletic shoe": "sneaker",
+    "articulated lorry": "truck",
+    "delivery truck": "delivery van",
+    "spouting whale": "spouting whale",
+    "black bird": "blackbird",
+    "front-facing baby chick": "chick",
+    "cooking": "fried egg",
+    "steaming bowl": "bowl of ramen",
+    "moyai": "stone head",
+    "wrapped present": "gift box",
+    "pile of poo": "pile of poo",
+    "droplet": "water drop",
+    "curry and rice": "plate of curry",
+    "cooked rice": "bowl of rice",
+    "teacup without handle": "green tea",
+    "american football": "american football",
+    "performing arts": "theater masks",
+    "direct hit": "dart board",
+    "balance scale": "pair of scales",
+    "brick": "brick stack",
+    "teddy bear": "teddy bear",
+    "adult": "person",
+    "standing person": "person standing",
+    "headphone": "pair of headphones",
+    "artist palette": "paint palette",
+    "shopping trolley": "shopping cart",
+    "mx claus": "mx claus",
+    "microbe": "green microbe",
+    "right-pointing magnifying glass": "tilted magnifying glass",
+    "extraterrestrial": "alien",
+    "imp": "purple imp",
 }
-_PLURAL = {"grapes", "cherries", "blueberries", "beans", "peanuts", "pancakes", "chopsticks", "maracas", "eyeglasses",
-           "sunglasses", "goggles", "jeans", "shorts", "briefs", "socks", "gloves", "scissors", "chains", "books",
-           "houses", "bubbles", "fireworks", "sparkles", "eyes", "ballet shoes", "womans clothes", "womans boots",
-           "japanese dolls", "nesting dolls", "theater masks", "linked paperclips", "clinking glasses",
-           "clinking beer mugs", "crossed swords", "prayer beads", "shopping bags", "card index dividers", "hot springs",
-           "flower playing cards", "revolving hearts", "two hearts", "paw prints", "film frames", "french fries",
-           "wrestlers", "women wrestling", "men wrestling", "lungs", "admission tickets"}
-_MASS = {"bacon", "broccoli", "popcorn", "spaghetti", "sushi", "butter", "garlic", "honey", "wood", "fire", "coral", "ginger root",
-         "bread", "oden", "dango", "shaved ice", "soft ice cream", "ice cream", "custard", "baguette bread", "money"}
+_PLURAL = {
+    "grapes",
+    "cherries",
+    "blueberries",
+    "beans",
+    "peanuts",
+    "pancakes",
+    "chopsticks",
+    "maracas",
+    "eyeglasses",
+    "sunglasses",
+    "goggles",
+    "jeans",
+    "shorts",
+    "briefs",
+    "socks",
+    "gloves",
+    "scissors",
+    "chains",
+    "books",
+    "houses",
+    "bubbles",
+    "fireworks",
+    "sparkles",
+    "eyes",
+    "ballet shoes",
+    "womans clothes",
+    "womans boots",
+    "japanese dolls",
+    "nesting dolls",
+    "theater masks",
+    "linked paperclips",
+    "clinking glasses",
+    "clinking beer mugs",
+    "crossed swords",
+    "prayer beads",
+    "shopping bags",
+    "card index dividers",
+    "hot springs",
+    "flower playing cards",
+    "revolving hearts",
+    "two hearts",
+    "paw prints",
+    "film frames",
+    "french fries",
+    "wrestlers",
+    "women wrestling",
+    "men wrestling",
+    "lungs",
+    "admission tickets",
+}
+_MASS = {
+    "bacon",
+    "broccoli",
+    "popcorn",
+    "spaghetti",
+    "sushi",
+    "butter",
+    "garlic",
+    "honey",
+    "wood",
+    "fire",
+    "coral",
+    "ginger root",
+    "bread",
+    "oden",
+    "dango",
+    "shaved ice",
+    "soft ice cream",
+    "ice cream",
+    "custard",
+    "baguette bread",
+    "money",
+}
 
 
 @dataclass(frozen=True)
 class EmojiName:
-    """``name`` without article, ``phrase`` with it, ``group`` Unicode's subcategory, ``is_human`` if a face can be read."""
+    """``name`` without article, ``phrase`` with it, ``group`` Unicode's subcategory, ``is_human`` if a face can be
+    read."""
 
     name: str
     phrase: str
@@ -99,7 +253,9 @@ def describe(entry: dict) -> EmojiName | None:
     name = clean(raw, group)
     if len(name.split()) > MAX_WORDS:
         return None
-    human = (group in FACE_GROUPS or group in PERSON_GROUPS or name in _HUMAN_FACES_ELSEWHERE) and name not in _NOT_HUMAN
+    human = (
+        group in FACE_GROUPS or group in PERSON_GROUPS or name in _HUMAN_FACES_ELSEWHERE
+    ) and name not in _NOT_HUMAN
     return EmojiName(name, with_article(name), group, human)
 
 
@@ -108,7 +264,9 @@ def clean(raw: str, group: str = "") -> str:
     name = _RENAMED.get(raw, raw)
     hair = re.fullmatch(r"(man|woman|person): (.+)", name)
     if hair:
-        name = f"bald {hair[1]}" if hair[2] == "bald" else f"{hair[1]} with {'a beard' if hair[2] == 'beard' else hair[2]}"
+        name = (
+            f"bald {hair[1]}" if hair[2] == "bald" else f"{hair[1]} with {'a beard' if hair[2] == 'beard' else hair[2]}"
+        )
     if group.startswith("animal") and name.endswith(" face") and name[:-5] in _ONLY_FACE:
         name = name[:-5]
     name = name.replace("’", "").replace("&", "and").replace("ñ", "n").replace("upside-down", "upside down")
@@ -116,7 +274,20 @@ def clean(raw: str, group: str = "") -> str:
     return re.sub(r"\s+", " ", re.sub(r"[^a-z0-9 \-]", " ", name)).strip()
 
 
-_ONLY_FACE = {"hamster", "wolf", "bear", "panda", "lion", "unicorn", "fox", "frog", "moose", "raccoon", "giraffe", "zebra"}
+_ONLY_FACE = {
+    "hamster",
+    "wolf",
+    "bear",
+    "panda",
+    "lion",
+    "unicorn",
+    "fox",
+    "frog",
+    "moose",
+    "raccoon",
+    "giraffe",
+    "zebra",
+}
 
 
 def with_article(name: str) -> str:
@@ -130,7 +301,9 @@ def family(name: str) -> str:
     """Names that show nearly the same thing share a family, and a family is held out as a whole."""
     name = re.sub(r"^(man|woman|person|women|men) ", "", name)
     name = re.sub(r" (face|with smiling eyes|with a beard|with .* hair)$", "", name)
-    return re.sub(r"^(grinning|smiling|closed|open|oncoming|red|green|blue|orange|yellow|purple|black|white|old|small) ", "", name)
+    return re.sub(
+        r"^(grinning|smiling|closed|open|oncoming|red|green|blue|orange|yellow|purple|black|white|old|small) ", "", name
+    )
 
 
 def is_held_out(name: str) -> bool:

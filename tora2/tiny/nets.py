@@ -14,8 +14,12 @@ class Residual(nn.Module):
     def __init__(self, channels_in: int, channels: int, stride: int):
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False), nn.BatchNorm2d(channels), nn.ReLU(),
-            nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels))
+            nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
         self.skip = nn.Identity()
         if stride != 1 or channels_in != channels:
             self.skip = nn.Sequential(nn.Conv2d(channels_in, channels, 1, stride, bias=False), nn.BatchNorm2d(channels))
@@ -26,7 +30,9 @@ class Residual(nn.Module):
 
 def backbone(channels: Sequence[int], stem_stride: int = 2) -> nn.Sequential:
     """Stem, then one halving residual block per further entry; stage i is ``backbone[i]``."""
-    stem = nn.Sequential(nn.Conv2d(3, channels[0], 5, stem_stride, 2, bias=False), nn.BatchNorm2d(channels[0]), nn.ReLU())
+    stem = nn.Sequential(
+        nn.Conv2d(3, channels[0], 5, stem_stride, 2, bias=False), nn.BatchNorm2d(channels[0]), nn.ReLU()
+    )
     return nn.Sequential(stem, *(Residual(a, b, 2) for a, b in zip(channels, channels[1:], strict=False)))
 
 
@@ -53,9 +59,9 @@ class Embedder(nn.Module):
 class FaceDetector(nn.Module):
     """SCRFD-style detector of one static size: [1, 3, 128, 128] -> scores, boxes and points of strides 8, 16, 32.
 
-    Output order and units are those that insightface reads: for each stride rows (y, x, anchor) with two anchors a cell;
-    scores after the sigmoid, boxes as left, top, right, bottom and points as dx, dy, from the cell's corner, in strides.
-    Both anchors of a cell say the same; suppression drops one.
+    Output order and units are those that insightface reads: for each stride rows (y, x, anchor) with two anchors a
+    cell; scores after the sigmoid, boxes as left, top, right, bottom and points as dx, dy, from the cell's corner, in
+    strides. Both anchors of a cell say the same; suppression drops one.
     """
 
     STRIDES = (8, 16, 32)
@@ -67,7 +73,8 @@ class FaceDetector(nn.Module):
         width = 64
         self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels[-3:])
         self.heads = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(width, width, 3, 1, 1), nn.ReLU(), nn.Conv2d(width, 15, 1)) for _ in self.STRIDES)
+            nn.Sequential(nn.Conv2d(width, width, 3, 1, 1), nn.ReLU(), nn.Conv2d(width, 15, 1)) for _ in self.STRIDES
+        )
         for head in self.heads:
             nn.init.constant_(head[-1].bias[:1], -4.0)  # nearly everywhere is no face
 

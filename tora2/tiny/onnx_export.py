@@ -15,8 +15,16 @@ def export(net: nn.Module, size: int, path: Path, outputs: list[str], *, dynamic
     encoders does; running them does not."""
     path.parent.mkdir(parents=True, exist_ok=True)
     axes = {name: {0: "n"} for name in ["input.1", *outputs]} if dynamic else None
-    torch.onnx.export(net.eval().cpu().float(), torch.zeros(1, 3, size, size), str(path), input_names=["input.1"],
-                      output_names=outputs, dynamic_axes=axes, dynamo=False, opset_version=17)
+    torch.onnx.export(
+        net.eval().cpu().float(),
+        torch.zeros(1, 3, size, size),
+        str(path),
+        input_names=["input.1"],
+        output_names=outputs,
+        dynamic_axes=axes,
+        dynamo=False,
+        opset_version=17,
+    )
     halve_weights(path)
 
 

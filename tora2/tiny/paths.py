@@ -1,8 +1,8 @@
 """Paths of the world's entities: smooth, sharp, straight, round, swinging or none, at many speeds and with pauses.
 
-Every path is [T, 2] float64, x and y in 0..1 of the canvas (a little outside where an entity enters or leaves). Positions
-follow arc length, as trajectory documents are sampled, so speeds are even along bends unless a pause or an ease says
-otherwise.
+Every path is [T, 2] float64, x and y in 0..1 of the canvas (a little outside where an entity enters or leaves).
+Positions follow arc length, as trajectory documents are sampled, so speeds are even along bends unless a pause or an
+ease says otherwise.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ MARGIN = 0.12  # of the canvas, kept free by way points
 MAX_STEP = 0.085  # of the canvas, the longest way per frame
 
 
-def draw_path(rng: np.random.Generator, frames: int, kind: str | None = None, start: np.ndarray | None = None) -> np.ndarray:
+def draw_path(
+    rng: np.random.Generator, frames: int, kind: str | None = None, start: np.ndarray | None = None
+) -> np.ndarray:
     """One path of ``frames`` points; ``kind`` is one of KINDS or drawn, ``start`` fixes the first point."""
     kind = kind or KINDS[rng.choice(len(KINDS), p=WEIGHTS)]
     first = inside(rng) if start is None else np.asarray(start, dtype=np.float64)
@@ -34,7 +36,8 @@ def inside(rng: np.random.Generator) -> np.ndarray:
 
 
 def travel(curve: np.ndarray, progress: np.ndarray, frames: int) -> np.ndarray:
-    """Dense curve [K, 2] -> the places at ``progress`` [T] in 0..1 of its arc length, cut so that no step is too long."""
+    """Dense curve [K, 2] -> the places at ``progress`` [T] in 0..1 of its arc length, cut so that no step is too
+    long."""
     steps = np.linalg.norm(np.diff(curve, axis=0), axis=1)
     length = np.concatenate([[0.0], np.cumsum(steps)])
     fastest = np.diff(progress).max()

@@ -1,4 +1,5 @@
-"""Builds tora2-tiny's tokenizer: a real ``T5Tokenizer`` (Unigram) whose small vocabulary comes from the world's captions.
+"""Builds tora2-tiny's tokenizer: a real ``T5Tokenizer`` (Unigram) whose small vocabulary comes from the world's
+captions.
 
 Only names of the training split are seen, and words that one name alone has are cut into pieces: so the pieces are
 trained, and a held-out name is made of trained pieces. Every printable ASCII character is a piece; no English word is
@@ -47,7 +48,9 @@ def whole_words(texts: list[str], names: set[str]) -> dict[str, float]:
     counts = Counter(word for text in texts for word in text.split())
     of_names = Counter(word for name in names for word in name.split())
     total = sum(counts.values())
-    often = [(word, count) for word, count in counts.most_common() if word[-1] not in ".," and of_names[word.lower()] != 1]
+    often = [
+        (word, count) for word, count in counts.most_common() if word[-1] not in ".," and of_names[word.lower()] != 1
+    ]
     return {word: math.log(count / total) for word, count in often[:WHOLE_WORDS]}
 
 
@@ -59,15 +62,25 @@ def build(atlas: Atlas):
     texts = list(corpus(atlas))
     words = whole_words(texts, {atlas.names[i] for i in atlas.split("train")})
     tokenizer = Tokenizer(models.Unigram())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([  # what T5Tokenizer itself does
-        pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(replacement="\u2581", prepend_scheme="always", split=True)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [  # what T5Tokenizer itself does
+            pre_tokenizers.WhitespaceSplit(),
+            pre_tokenizers.Metaspace(replacement="\u2581", prepend_scheme="always", split=True),
+        ]
+    )
     alphabet = list(string.printable.strip())
     trainer = trainers.UnigramTrainer(
-        vocab_size=PIECES, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>",
-        initial_alphabet=alphabet, show_progress=False)
+        vocab_size=PIECES,
+        special_tokens=["<pad>", "</s>", "<unk>"],
+        unk_token="<unk>",
+        initial_alphabet=alphabet,
+        show_progress=False,
+    )
     tokenizer.train_from_iterator(texts, trainer)
     pieces = {piece: score for piece, score in json.loads(tokenizer.to_str())["model"]["vocab"]}
     worst = min(pieces.values())
-    for piece, score in [("\u2581" + word, score) for word, score in words.items()] + [(c, worst - 1) for c in alphabet]:
+    for piece, score in [("\u2581" + word, score) for word, score in words.items()] + [
+        (c, worst - 1) for c in alphabet
+    ]:
         pieces[piece] = max(score, pieces.get(piece, score))
     return T5Tokenizer(vocab=list(pieces.items()), extra_ids=0, model_max_length=MAX_LENGTH)

@@ -3,9 +3,9 @@
     python -m tora2.tiny.train_detector --atlas ATLAS --out RUN --minutes 10
     python -m tora2.tiny.train_detector --atlas ATLAS --out RUN --export FOLDER/face_encoder/det_tiny.onnx
 
-In this world a face is a smiley's disc or a person's bust: the box is the picture, and its five points are where ArcFace's
-112-pixel template has eyes, nose and mouth, so that the aligned crop is the whole picture, upright. Everything else (objects,
-animals, cats' faces, people too small to have a face) is background.
+In this world a face is a smiley's disc or a person's bust: the box is the picture, and its five points are where
+ArcFace's 112-pixel template has eyes, nose and mouth, so that the aligned crop is the whole picture, upright.
+Everything else (objects, animals, cats' faces, people too small to have a face) is background.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from .assets import SPLITS, Atlas
 from .nets import FaceDetector
 from .views import Views
 
-TEMPLATE = torch.tensor([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
+TEMPLATE = torch.tensor(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+)
 SIZE = FaceDetector.SIZE
 LEVELS = ((0, 44), (36, 84), (72, 1000))  # sides in pixels that each stride is trained on; they overlap
 
@@ -38,7 +40,8 @@ class Scenes:
 
 
 def draw_scenes(views: Views, faces: list[int], others: list[int], count: int, generator: torch.Generator) -> Scenes:
-    """Half the scenes are as a prepared reference looks (one picture, or the same with twice the room, on grey, perhaps not
+    """Half the scenes are as a prepared reference looks (one picture, or the same with twice the room, on grey,
+    perhaps not
     filling the square), half have two pictures on a background."""
     pick = [torch.tensor(pool)[torch.randint(len(pool), (count, 2), generator=generator)] for pool in (faces, others)]
     is_face = torch.rand(count, 2, generator=generator) < 0.5
@@ -46,13 +49,23 @@ def draw_scenes(views: Views, faces: list[int], others: list[int], count: int, g
     single = torch.rand(count, generator=generator) < 0.5
     sides = torch.rand(count, 2, generator=generator) * 0.3 + 0.2
     close = torch.rand(count, generator=generator) < 0.6
-    alone = torch.where(close, torch.rand(count, generator=generator) * 0.3 + 0.7, torch.rand(count, generator=generator) * 0.25 + 0.3)
+    alone = torch.where(
+        close, torch.rand(count, generator=generator) * 0.3 + 0.7, torch.rand(count, generator=generator) * 0.25 + 0.3
+    )
     sides[:, 0] = torch.where(single, alone, sides[:, 0])
     centres = torch.rand(count, 2, 2, generator=generator) * 0.6 + 0.2
-    centres[:, 1] = (centres[:, 0] + 0.5 + 0.2 * (torch.rand(count, 2, generator=generator) - 0.5)) % 1  # half a canvas away
-    centres[:, 0] = torch.where(single[:, None], 0.5 + 0.06 * (torch.rand(count, 2, generator=generator) - 0.5), centres[:, 0])
-    first, matrices0, _ = views.layers(indices[:, 0], generator, centres[:, 0].to(views.device), sides[:, 0].to(views.device))
-    second, matrices1, _ = views.layers(indices[:, 1], generator, centres[:, 1].to(views.device), sides[:, 1].to(views.device))
+    centres[:, 1] = (
+        centres[:, 0] + 0.5 + 0.2 * (torch.rand(count, 2, generator=generator) - 0.5)
+    ) % 1  # half a canvas away
+    centres[:, 0] = torch.where(
+        single[:, None], 0.5 + 0.06 * (torch.rand(count, 2, generator=generator) - 0.5), centres[:, 0]
+    )
+    first, matrices0, _ = views.layers(
+        indices[:, 0], generator, centres[:, 0].to(views.device), sides[:, 0].to(views.device)
+    )
+    second, matrices1, _ = views.layers(
+        indices[:, 1], generator, centres[:, 1].to(views.device), sides[:, 1].to(views.device)
+    )
     second = second * (~single).float().to(views.device)[:, None, None, None]
     layers = second + first * (1 - second[:, 3:])
     pictures = views.finish(layers, generator)
@@ -91,7 +104,10 @@ def losses(maps: list[torch.Tensor], scenes: Scenes) -> torch.Tensor:
         middle, side = (boxes[..., :2] + boxes[..., 2:]) / 2, (boxes[..., 2:] - boxes[..., :2]).amax(-1)
         distance = (anchors - middle).abs().amax(-1)  # [B, K, h, w]
         wanted = scenes.is_face[..., None, None] & (side >= low) & (side < high)
-        inner, outer = wanted & (distance <= torch.clamp(0.18 * side, min=0.75 * stride)), wanted & (distance <= 0.3 * side + stride)
+        inner, outer = (
+            wanted & (distance <= torch.clamp(0.18 * side, min=0.75 * stride)),
+            wanted & (distance <= 0.3 * side + stride),
+        )
         target = inner.any(1)
         other_size = (scenes.is_face[..., None, None] & ~wanted & (distance <= 0.3 * side + stride)).any(1)
         ignore = (outer.any(1) & ~target) | other_size
@@ -107,7 +123,10 @@ def losses(maps: list[torch.Tensor], scenes: Scenes) -> torch.Tensor:
             made = torch.cat([anchor - found[:, 1:3] * stride, anchor + found[:, 3:5] * stride], 1)
             total = total + 2 * (1 - _generalised_iou(made, box)).sum()
             error = (found[:, 5:].reshape(-1, 5, 2) * stride + anchor[:, None] - points) / side[b, k].reshape(-1, 1, 1)
-            total = total + 20 * F.smooth_l1_loss(error, torch.zeros_like(error), beta=0.02, reduction="none").mean((1, 2)).sum()
+            total = (
+                total
+                + 20 * F.smooth_l1_loss(error, torch.zeros_like(error), beta=0.02, reduction="none").mean((1, 2)).sum()
+            )
     return total / max(1.0, positives)
 
 
@@ -127,8 +146,11 @@ def normalised(pictures: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def evaluate(net: FaceDetector, views: Views, faces: list[int], others: list[int], threshold: float = 0.5) -> dict[str, float]:
-    """On pictures as references: share of faces found, share of others taken for a face, mean error of the five points in
+def evaluate(
+    net: FaceDetector, views: Views, faces: list[int], others: list[int], threshold: float = 0.5
+) -> dict[str, float]:
+    """On pictures as references: share of faces found, share of others taken for a face, mean error of the five
+    points in
     parts of the face's side."""
     generator = torch.Generator().manual_seed(1 << 40)
     hits, false, errors = [], [], []
@@ -136,7 +158,9 @@ def evaluate(net: FaceDetector, views: Views, faces: list[int], others: list[int
         for begin in range(0, min(len(pool), 256), 64):
             indices = torch.tensor(pool[begin : begin + 64])
             centre = torch.full((len(indices), 2), 0.5, device=views.device)
-            layers, matrices, _ = views.layers(indices, generator, centre, torch.full((len(indices),), 0.83, device=views.device))
+            layers, matrices, _ = views.layers(
+                indices, generator, centre, torch.full((len(indices),), 0.83, device=views.device)
+            )
             _, points = _ground_truth(matrices[:, None], layers[:, None])
             best = [_best(net(normalised(picture[None]))) for picture in views.finish(layers, generator)]
             found = torch.stack([score for score, _ in best]) > threshold
@@ -144,8 +168,11 @@ def evaluate(net: FaceDetector, views: Views, faces: list[int], others: list[int
             if is_face and found.any():
                 made = torch.stack([p for _, p in best])[found]
                 errors.append((made - points[found, 0]).norm(dim=-1).mean(1) / (0.83 * SIZE))
-    return {"found": torch.cat(hits).mean().item(), "false alarms": torch.cat(false).mean().item(),
-            "point error": torch.cat(errors).mean().item() if errors else float("nan")}
+    return {
+        "found": torch.cat(hits).mean().item(),
+        "false alarms": torch.cat(false).mean().item(),
+        "point error": torch.cat(errors).mean().item() if errors else float("nan"),
+    }
 
 
 def _best(outputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -174,8 +201,13 @@ def main(argv: list[str] | None = None) -> None:
     trainer = loop.Trainer({"net": FaceDetector()}, args, averaging=0.995)
     net = trainer.modules["net"]
     views = Views(atlas, SIZE, turn=0.4, scenery=0.5, mirror=0.3, device=args.device)
-    pools = {split: ([i for i in atlas.split(split) if atlas.human[i]], [i for i in atlas.split(split) if not atlas.human[i]])
-             for split in SPLITS}
+    pools = {
+        split: (
+            [i for i in atlas.split(split) if atlas.human[i]],
+            [i for i in atlas.split(split) if not atlas.human[i]],
+        )
+        for split in SPLITS
+    }
     if args.export is None:
         for step in trainer:
             scenes = draw_scenes(views, *pools["train"], args.batch, torch.Generator().manual_seed(step))

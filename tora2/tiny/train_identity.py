@@ -23,8 +23,13 @@ from .views import Views, contrast, draw_indices, retrieval
 KINDS = {
     "reid": {"size": 64, "dimension": 256, "mean": 0.5, "std": 0.5, "views": {"turn": 0.45}},
     # FaceAnalysis wants 112 pixels and feeds (x - 127.5) / 127.5; what the crop misses it fills with black.
-    "face": {"size": 112, "dimension": 256, "mean": 0.5, "std": 0.5,
-             "views": {"turn": 0.15, "fill": (0.85, 1.1), "scenery": 0.3}},
+    "face": {
+        "size": 112,
+        "dimension": 256,
+        "mean": 0.5,
+        "std": 0.5,
+        "views": {"turn": 0.15, "fill": (0.85, 1.1), "scenery": 0.3},
+    },
 }
 
 
@@ -72,8 +77,10 @@ def main(argv: list[str] | None = None) -> None:
             loss, right = contrast(a, b)
             trainer.descend(loss, right=right)
     trainer.use_average()
-    figures = {split: round(retrieval(embed, views, allowed(atlas, args.kind, split)), 4)
-               for split in ("train", "heldout_names", "heldout_style")}
+    figures = {
+        split: round(retrieval(embed, views, allowed(atlas, args.kind, split)), 4)
+        for split in ("train", "heldout_names", "heldout_style")
+    }
     print(json.dumps({"top-1 of 50": figures}))
     if args.export is not None:
         export(net, args.kind, args.export)

@@ -3,8 +3,9 @@
     python -m tora2.tiny.train_semantic --atlas ATLAS --out RUN --minutes 10
     python -m tora2.tiny.train_semantic --atlas ATLAS --out RUN --export FOLDER/semantic_encoder
 
-Two aims at once: views of one picture are told from views of others (mean of the patch tokens, through a projection), and
-a linear head rebuilds every patch's pixels from its own token, so that tokens keep the detail that generation needs.
+Two aims at once: views of one picture are told from views of others (mean of the patch tokens, through a projection),
+and a linear head rebuilds every patch's pixels from its own token, so that tokens keep the detail that generation
+needs.
 """
 
 from __future__ import annotations
@@ -27,9 +28,19 @@ MEAN = STD = (0.5, 0.5, 0.5)
 def build():
     from transformers import Dinov2Config, Dinov2Model
 
-    return Dinov2Model(Dinov2Config(
-        hidden_size=WIDTH, num_hidden_layers=4, num_attention_heads=4, mlp_ratio=3, image_size=SIZE, patch_size=PATCH,
-        layerscale_value=0.1, drop_path_rate=0.0, use_mask_token=False))
+    return Dinov2Model(
+        Dinov2Config(
+            hidden_size=WIDTH,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+            mlp_ratio=3,
+            image_size=SIZE,
+            patch_size=PATCH,
+            layerscale_value=0.1,
+            drop_path_rate=0.0,
+            use_mask_token=False,
+        )
+    )
 
 
 def tokens(model, pictures: torch.Tensor) -> torch.Tensor:
@@ -79,8 +90,11 @@ def main(argv: list[str] | None = None) -> None:
                 made, (a, b) = heads.rebuild(found), heads.identity(found).chunk(2)
             error = made.float() - pictures
             loss, right = contrast(a, b)
-            trainer.descend(loss + 10 * error.abs().mean() + 10 * error.square().mean(), right=right,
-                            rebuilt=-10 * torch.log10(error.detach().square().mean()))
+            trainer.descend(
+                loss + 10 * error.abs().mean() + 10 * error.square().mean(),
+                right=right,
+                rebuilt=-10 * torch.log10(error.detach().square().mean()),
+            )
     trainer.use_average()
     figures = {}
     for split in SPLITS:
@@ -91,8 +105,11 @@ def main(argv: list[str] | None = None) -> None:
         pictures = views(draw_indices(allowed, 100, generator), generator)
         with torch.no_grad():
             error = (heads.rebuild(tokens(model, pictures)) - pictures).square().mean()
-        figures[split] = {"top-1 of 50": round(top, 4), "by mean token": round(plain, 4),
-                          "rebuilt dB": round(-10 * error.log10().item(), 2)}
+        figures[split] = {
+            "top-1 of 50": round(top, 4),
+            "by mean token": round(plain, 4),
+            "rebuilt dB": round(-10 * error.log10().item(), 2),
+        }
     print(json.dumps(figures))
     if args.export is not None:
         export(model, args.export)

@@ -5,7 +5,8 @@
 
 The states at a phrase's own tokens, within a caption, are drawn to the semantic encoder's view of the picture that the
 phrase names and away from the other pictures of the batch; the mean of a caption's states tells its background. Joint
-training with the diffusion transformer may go on from here. ``--export`` writes FOLDER/text_encoder and FOLDER/tokenizer.
+training with the diffusion transformer may go on from here. ``--export`` writes FOLDER/text_encoder and
+FOLDER/tokenizer.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from . import loop, train_semantic
 from .assets import Atlas
 from .backgrounds import BACKGROUNDS, where_words
 from .captions import caption, every_phrase_once
-from .tokenizer import MAX_LENGTH, build as build_tokenizer, capitalised
+from .tokenizer import MAX_LENGTH, capitalised
+from .tokenizer import build as build_tokenizer
 from .views import Views
 
 WIDTH = 128
@@ -31,9 +33,21 @@ WIDTH = 128
 def build(vocabulary: int):
     from transformers import T5Config, T5EncoderModel
 
-    return T5EncoderModel(T5Config(
-        vocab_size=vocabulary, d_model=WIDTH, d_kv=32, d_ff=256, num_layers=4, num_heads=4, feed_forward_proj="gated-gelu",
-        dropout_rate=0.0, pad_token_id=0, eos_token_id=1, decoder_start_token_id=0))
+    return T5EncoderModel(
+        T5Config(
+            vocab_size=vocabulary,
+            d_model=WIDTH,
+            d_kv=32,
+            d_ff=256,
+            num_layers=4,
+            num_heads=4,
+            feed_forward_proj="gated-gelu",
+            dropout_rate=0.0,
+            pad_token_id=0,
+            eos_token_id=1,
+            decoder_start_token_id=0,
+        )
+    )
 
 
 class Heads(nn.Module):
@@ -52,7 +66,10 @@ def picture_features(run: Path, atlas: Atlas, device: str, views_each: int = 4) 
     model = train_semantic.build()
     model.load_state_dict(loop.averaged(run, "model"))
     model.eval().to(device)
-    views, generator = Views(atlas, train_semantic.SIZE, scenery=0.0, mirror=0.0, turn=0.15, device=device), torch.Generator()
+    views, generator = (
+        Views(atlas, train_semantic.SIZE, scenery=0.0, mirror=0.0, turn=0.15, device=device),
+        torch.Generator(),
+    )
     sums = []
     for begin in range(0, len(atlas), 256):
         indices = torch.arange(begin, min(begin + 256, len(atlas)))
@@ -95,10 +112,18 @@ def phrase_mask(encoded, texts: list[str], written: list[list[str]]) -> tuple[to
     return torch.tensor(rows), torch.stack(masks)
 
 
-def pooled(model, tokenizer, texts: list[str], written: list[list[str]], device: str) -> tuple[torch.Tensor, torch.Tensor]:
+def pooled(
+    model, tokenizer, texts: list[str], written: list[list[str]], device: str
+) -> tuple[torch.Tensor, torch.Tensor]:
     """States at every phrase's tokens [P, 128] and of whole captions [B, 128], averaged."""
-    encoded = tokenizer(texts, padding="max_length", truncation=True, max_length=MAX_LENGTH, return_tensors="pt",
-                        return_offsets_mapping=True)
+    encoded = tokenizer(
+        texts,
+        padding="max_length",
+        truncation=True,
+        max_length=MAX_LENGTH,
+        return_tensors="pt",
+        return_offsets_mapping=True,
+    )
     rows, mask = phrase_mask(encoded, texts, written)
     attention = encoded["attention_mask"].to(device)
     # CogVideoX feeds T5 without an attention mask, so padding is attended to in training as well.
@@ -112,7 +137,9 @@ def pooled(model, tokenizer, texts: list[str], written: list[list[str]], device:
 def main(argv: list[str] | None = None) -> None:
     parser = loop.arguments(__doc__.splitlines()[0], rate=2e-3, batch=64)
     parser.add_argument("--semantic", type=Path, required=True, help="run of train_semantic")
-    parser.add_argument("--export", type=Path, default=None, help="only write text_encoder/ and tokenizer/ to this folder")
+    parser.add_argument(
+        "--export", type=Path, default=None, help="only write text_encoder/ and tokenizer/ to this folder"
+    )
     args = parser.parse_args(argv)
     args.resume = args.resume or args.export is not None
     atlas = Atlas.load(args.atlas)
@@ -134,11 +161,16 @@ def main(argv: list[str] | None = None) -> None:
     number = {name: i for i, name in enumerate(sorted(set(atlas.names)))}
 
     def compare(draw: Captions, seed: int, count: int) -> tuple[torch.Tensor, ...]:
-        """Logits [P, P] of phrases against pictures, other pictures of the same name left out, and background logits."""
+        """Logits [P, P] of phrases against pictures, other pictures of the same name left out, and background
+        logits."""
         texts, pictures, written, places = draw(seed, count)
         flat = [i for picks in pictures for i in picks]
         phrase, whole = pooled(model, tokenizer, texts, written, args.device)
-        logits = F.normalize(heads.phrase(phrase).float(), dim=-1) @ F.normalize(heads.picture(features[flat]).float(), dim=-1).T / 0.07
+        logits = (
+            F.normalize(heads.phrase(phrase).float(), dim=-1)
+            @ F.normalize(heads.picture(features[flat]).float(), dim=-1).T
+            / 0.07
+        )
         names = torch.tensor([number[atlas.names[i]] for i in flat], device=args.device)
         same = (names[:, None] == names) & ~torch.eye(len(flat), dtype=torch.bool, device=args.device)
         return logits.masked_fill(same, -1e4), heads.background(whole).float(), torch.tensor(places, device=args.device)
@@ -148,17 +180,24 @@ def main(argv: list[str] | None = None) -> None:
         with trainer.autocast():
             logits, background, places = compare(train, step, args.batch)
         target = torch.arange(len(logits), device=args.device)
-        loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2 + 0.2 * F.cross_entropy(background, places)
-        trainer.descend(loss, right=(logits.argmax(1) == target).float().mean(),
-                        background=(background.argmax(1) == places).float().mean())
+        loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2 + 0.2 * F.cross_entropy(
+            background, places
+        )
+        trainer.descend(
+            loss,
+            right=(logits.argmax(1) == target).float().mean(),
+            background=(background.argmax(1) == places).float().mean(),
+        )
     trainer.use_average()
     figures = {}
     for split in ("train", "heldout_names"):
         with torch.no_grad():
             logits, background, places = compare(Captions(atlas, split), 1 << 40, 25)
         right = (logits.argmax(1).cpu() == torch.arange(len(logits))).float().mean().item()
-        figures[split] = {f"top-1 of {len(logits)}": round(right, 4),
-                          "background": round((background.argmax(1) == places).float().mean().item(), 4)}
+        figures[split] = {
+            f"top-1 of {len(logits)}": round(right, 4),
+            "background": round((background.argmax(1) == places).float().mean().item(), 4),
+        }
     print(json.dumps(figures))
 
 

@@ -16,16 +16,23 @@ import math
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 
 from ..trajectories.flow import flow_to_color, motion_flow
 from . import loop
 from .world import World, WorldBatch
 
 CONFIG = {
-    "in_channels": 3, "out_channels": 3, "latent_channels": 16, "layers_per_block": 1, "norm_num_groups": 16,
-    "block_out_channels": (16, 32, 48, 48), "down_block_types": ("CogVideoXDownBlock3D",) * 4,
-    "up_block_types": ("CogVideoXUpBlock3D",) * 4, "temporal_compression_ratio": 4, "sample_height": 128, "sample_width": 128,
+    "in_channels": 3,
+    "out_channels": 3,
+    "latent_channels": 16,
+    "layers_per_block": 1,
+    "norm_num_groups": 16,
+    "block_out_channels": (16, 32, 48, 48),
+    "down_block_types": ("CogVideoXDownBlock3D",) * 4,
+    "up_block_types": ("CogVideoXUpBlock3D",) * 4,
+    "temporal_compression_ratio": 4,
+    "sample_height": 128,
+    "sample_width": 128,
 }
 FLOW_SIGMA, FLOW_WINDOW = 3.0, 25
 LATENT_NOISE = 0.06
@@ -38,12 +45,15 @@ def build():
 
 
 def motion_maps(tracks: torch.Tensor, visible: torch.Tensor, size: int) -> torch.Tensor:
-    """Tracks [B, E, T, 2] in 0..1 -> colour-coded motion [B, T, 3, size, size] in -1..1, as the motion stage makes it."""
+    """Tracks [B, E, T, 2] in 0..1 -> colour-coded motion [B, T, 3, size, size] in -1..1, as the motion stage makes
+    it."""
     flow = motion_flow(tracks.cpu() * size, visible.cpu(), size, size, FLOW_SIGMA, FLOW_WINDOW)
     return flow_to_color(flow).to(tracks.device).float() / 127.5 - 1
 
 
-def crops(batch: WorldBatch, crop: int, flow_share: float, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def crops(
+    batch: WorldBatch, crop: int, flow_share: float, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Videos [B, 3, T, crop, crop] and weights [B, 1, T, crop, crop], most windows around an entity."""
     video, weight = batch.video, 1 + 3 * batch.masks.sum(1).clamp(0, 1)[:, :, None]
     size, frames = video.shape[-1], video.shape[1]
@@ -58,7 +68,11 @@ def crops(batch: WorldBatch, crop: int, flow_share: float, generator: torch.Gene
         count = int(batch.present[b].sum())
         random = torch.rand(4, generator=generator)
         entity, frame = int(random[0] * count), int(random[1] * frames)
-        centre = batch.tracks[b, entity, frame].cpu() * size + 24 * (random[2:] - 0.5) if random[0] * 7 % 1 < 0.75 else random[2:] * size
+        centre = (
+            batch.tracks[b, entity, frame].cpu() * size + 24 * (random[2:] - 0.5)
+            if random[0] * 7 % 1 < 0.75
+            else random[2:] * size
+        )
         x, y = ((centre - crop / 2).round().long().clamp(0, size - crop)).tolist()
         videos.append(video[b, :, :, y : y + crop, x : x + crop])
         weights.append(weight[b, :, :, y : y + crop, x : x + crop])
@@ -84,7 +98,8 @@ def losses(vae, video: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor
 
 @torch.no_grad()
 def evaluate(vae, atlas, split: str, clips: int = 16, device: str = "cpu") -> dict[str, float]:
-    """PSNR in dB on whole clips of 17 x 128 x 128 of a split (mean of clips), on the entities' pixels, and on motion maps."""
+    """PSNR in dB on whole clips of 17 x 128 x 128 of a split (mean of clips), on the entities' pixels, and on motion
+    maps."""
     world, first = World(atlas, split), 1 << 30
     sums = {"psnr": 0.0, "entities": 0.0, "motion": 0.0}
     latents = []
@@ -99,7 +114,10 @@ def evaluate(vae, atlas, split: str, clips: int = 16, device: str = "cpu") -> di
                 mask = batch.masks.sum(1)[:, :, None].clamp(0, 1)
                 sums["entities"] += _decibel((error * mask).sum() / mask.sum() / 3)
     latents = torch.cat(latents)
-    return {k: v / clips for k, v in sums.items()} | {"latent_std": latents.std().item(), "latent_mean": latents.mean().item()}
+    return {k: v / clips for k, v in sums.items()} | {
+        "latent_std": latents.std().item(),
+        "latent_mean": latents.mean().item(),
+    }
 
 
 def _decibel(error: torch.Tensor) -> float:

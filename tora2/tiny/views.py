@@ -20,11 +20,28 @@ class Views:
     background is not neutral grey.
     """
 
-    def __init__(self, atlas: Atlas, size: int, *, fill: tuple[float, float] = (0.68, 0.95), turn: float = 0.45,
-                 shift: float = 0.06, scenery: float = 0.15, mirror: float = 0.1, device: str = "cpu"):
+    def __init__(
+        self,
+        atlas: Atlas,
+        size: int,
+        *,
+        fill: tuple[float, float] = (0.68, 0.95),
+        turn: float = 0.45,
+        shift: float = 0.06,
+        scenery: float = 0.15,
+        mirror: float = 0.1,
+        device: str = "cpu",
+    ):
         pictures = atlas.pictures.to(device).float() / 255
         self.pictures = torch.cat([pictures[:, :3] * pictures[:, 3:], pictures[:, 3:]], 1)
-        self.size, self.fill, self.turn, self.shift, self.scenery, self.mirror = size, fill, turn, shift, scenery, mirror
+        self.size, self.fill, self.turn, self.shift, self.scenery, self.mirror = (
+            size,
+            fill,
+            turn,
+            shift,
+            scenery,
+            mirror,
+        )
         self.device = device
 
     def __call__(self, indices: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -35,8 +52,13 @@ class Views:
         """Drawn on the CPU, so that a seed means the same on every device."""
         return (torch.rand(shape, generator=generator) * (high - low) + low).to(self.device)
 
-    def layers(self, indices: torch.Tensor, generator: torch.Generator, centre: torch.Tensor | None = None,
-               size: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def layers(
+        self,
+        indices: torch.Tensor,
+        generator: torch.Generator,
+        centre: torch.Tensor | None = None,
+        size: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Premultiplied pictures [N, 4, size, size] in random poses; with the affine matrices [N, 2, 3] from view to
         picture coordinates and the side lengths [N] (parts of the view)."""
         count = len(indices)
@@ -59,7 +81,9 @@ class Views:
         views = on_grey(layers)
         scene = self.random(generator, count) < self.scenery
         if scene.any():
-            views = torch.where(scene[:, None, None, None], layers[:, :3] + (1 - layers[:, 3:]) * self.scenes(count, generator), views)
+            views = torch.where(
+                scene[:, None, None, None], layers[:, :3] + (1 - layers[:, 3:]) * self.scenes(count, generator), views
+            )
         hole = (self.random(generator, count) < 0.2)[:, None, None]
         ramp = torch.linspace(0, 1, size, device=self.device)
         at, half = self.random(generator, count, 2), self.random(generator, count, low=0.08, high=0.2)[:, None]
@@ -67,7 +91,9 @@ class Views:
         views = torch.where(inside[:, None], torch.full_like(views, 0.5), views)
         soft = self.random(generator, count) < 0.4
         small = int(self.random(generator, 1, low=0.4, high=0.9).item() * size)
-        blurred = F.interpolate(F.interpolate(views, (small, small), mode="bilinear", antialias=True), (size, size), mode="bilinear")
+        blurred = F.interpolate(
+            F.interpolate(views, (small, small), mode="bilinear", antialias=True), (size, size), mode="bilinear"
+        )
         return torch.where(soft[:, None, None, None], blurred, views).clamp(0, 1)
 
     def scenes(self, count: int, generator: torch.Generator) -> torch.Tensor:
@@ -79,7 +105,9 @@ class Views:
 
     def _recolour(self, pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         rgb, alpha = pictures[:, :3], pictures[:, 3:]
-        gain, contrast, colour = (torch.exp(self.random(generator, len(rgb), 1, 1, 1, low=-s, high=s)) for s in (0.2, 0.15, 0.25))
+        gain, contrast, colour = (
+            torch.exp(self.random(generator, len(rgb), 1, 1, 1, low=-s, high=s)) for s in (0.2, 0.15, 0.25)
+        )
         tint = torch.exp(self.random(generator, len(rgb), 3, 1, 1, low=-0.05, high=0.05))
         grey = rgb.mean(1, keepdim=True)
         rgb = ((grey + (rgb - grey) * colour) * contrast + alpha * 0.5 * (1 - contrast)) * gain * tint

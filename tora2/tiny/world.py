@@ -1,7 +1,8 @@
 """The tiny world: short clips of emoji on named backgrounds, with exact ground truth, drawn on the fly from a seed.
 
 ``World.plan`` draws everything that is random on the CPU (run it in data-loader workers), ``World.render`` turns plans
-into pixels on any device; ``clip`` and ``batch`` do both. The same seed, split and settings give the same clip anywhere.
+into pixels on any device; ``clip`` and ``batch`` do both. The same seed, split and settings give the same clip
+anywhere.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from .paths import draw_paths
 class WorldEntity:
     """One entity and all that is known about it.
 
-    ``reference`` [3, S, S] in 0..1 on neutral grey, as ``prepare_reference`` returns it, with its ``reference_mask`` [S, S]: the
-    same picture turned, scaled, recoloured and now and then mirrored, never a pixel copy of what the clip shows.
-    ``track`` [T, 2] in 0..1: the centre of mass of the whole entity. ``visible`` [T] bool: is that centre on the canvas (what a
-    trajectory document calls visible); ``shown`` [T] 0..1: the part of it that no other entity covers.
-    ``masks`` [T, H, W] 0..1: the pixels that are seen.
+    ``reference`` [3, S, S] in 0..1 on neutral grey, as ``prepare_reference`` returns it, with its ``reference_mask``
+    [S, S]: the same picture turned, scaled, recoloured and now and then mirrored, never a pixel copy of what the clip
+    shows. ``track`` [T, 2] in 0..1: the centre of mass of the whole entity. ``visible`` [T] bool: is that centre on
+    the canvas (what a trajectory document calls visible); ``shown`` [T] 0..1: the part of it that no other entity
+    covers. ``masks`` [T, H, W] 0..1: the pixels that are seen.
     """
 
     phrase: str
@@ -78,7 +79,8 @@ class Plan:
 
 @dataclass
 class WorldBatch:
-    """A batch of clips, entities padded to E with ``present`` false (zeros, empty strings). Shapes: video [B, T, 3, H, W] in
+    """A batch of clips, entities padded to E with ``present`` false (zeros, empty strings). Shapes: video [B, T, 3,
+    H, W] in
     -1..1, references [B, E, 3, S, S], reference_masks [B, E, S, S], tracks [B, E, T, 2], visible and shown [B, E, T],
     masks [B, E, T, H, W], present and is_human [B, E], indices [B, E] into the atlas (-1 for padding)."""
 
@@ -104,22 +106,34 @@ class World:
 
     Args:
         atlas: an Atlas or the folder that holds one.
-        split: ``train``, ``heldout_names`` or ``heldout_style``; the same seed gives unrelated clips in different splits.
-        frames, size: of the clips; ``frames=1`` is still mode.
+        split: ``train``, ``heldout_names`` or ``heldout_style``; the same seed gives unrelated clips in different
+        splits. frames, size: of the clips; ``frames=1`` is still mode.
         entities: fewest and most entities; ``entity_weights`` are the odds of each count.
         diameter: smallest and largest entity, as part of the canvas (shrunk a little when three or four share it).
         reference_size: S of the references.
     """
 
-    def __init__(self, atlas: Atlas | str, split: str = "train", frames: int = 17, size: int = 128, *,
-                 entities: tuple[int, int] = (1, 4), entity_weights: Sequence[float] | None = None,
-                 diameter: tuple[float, float] = (0.22, 0.42), reference_size: int = 96,
-                 backgrounds: Sequence[str] | None = None, mirror: float = 0.1):
+    def __init__(
+        self,
+        atlas: Atlas | str,
+        split: str = "train",
+        frames: int = 17,
+        size: int = 128,
+        *,
+        entities: tuple[int, int] = (1, 4),
+        entity_weights: Sequence[float] | None = None,
+        diameter: tuple[float, float] = (0.22, 0.42),
+        reference_size: int = 96,
+        backgrounds: Sequence[str] | None = None,
+        mirror: float = 0.1,
+    ):
         self.atlas = atlas if isinstance(atlas, Atlas) else Atlas.load(atlas)
         self.split, self.frames, self.size, self.reference_size = split, frames, size, reference_size
         self.indices = self.atlas.split(split)
         self.counts = list(range(entities[0], entities[1] + 1))
-        weights = np.asarray(entity_weights if entity_weights is not None else [(3, 5, 2, 1)[min(c, 4) - 1] for c in self.counts], float)
+        weights = np.asarray(
+            entity_weights if entity_weights is not None else [(3, 5, 2, 1)[min(c, 4) - 1] for c in self.counts], float
+        )
         self.weights = weights / weights.sum()
         self.diameter, self.mirror = diameter, mirror
         self.backgrounds = list(backgrounds or BACKGROUNDS)
@@ -130,7 +144,9 @@ class World:
         background = self.backgrounds[rng.integers(len(self.backgrounds))]
         picks, text = self._cast(rng, count, where_words(background))
         tracks = draw_paths(rng, self.frames, count)
-        entities = [self._entity(rng, index, torch.from_numpy(track), count) for index, track in zip(picks, tracks, strict=True)]
+        entities = [
+            self._entity(rng, index, torch.from_numpy(track), count) for index, track in zip(picks, tracks, strict=True)
+        ]
         return Plan(seed, text, background, torch.from_numpy(paint(background, rng, self.size)), entities)
 
     def _cast(self, rng: np.random.Generator, count: int, where: str) -> tuple[list[int], str]:
@@ -156,8 +172,18 @@ class World:
         clip_picture = render.recolour(picture, *_light(rng, 0.06))
         clip_picture = render.low_pass(clip_picture, 1.1 * diameter * max(growth, 1) * self.size)
         reference, matrix = self._reference(rng, picture)
-        return EntityPlan(index, atlas.names[index], atlas.phrase(index), atlas.styles[index], atlas.human[index], clip_picture,
-                          render.placement(track, size, angle, pivot).float(), track.float(), reference, matrix)
+        return EntityPlan(
+            index,
+            atlas.names[index],
+            atlas.phrase(index),
+            atlas.styles[index],
+            atlas.human[index],
+            clip_picture,
+            render.placement(track, size, angle, pivot).float(),
+            track.float(),
+            reference,
+            matrix,
+        )
 
     def _reference(self, rng: np.random.Generator, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Another view: turned by up to 20 degrees, other scale, light and sharpness, sometimes mirrored."""
@@ -166,8 +192,12 @@ class World:
         if rng.random() < self.mirror:
             scale[0] = -scale[0]
         centre = 0.5 + rng.uniform(-0.04, 0.04, 2)
-        matrix = render.placement(torch.from_numpy(centre), torch.from_numpy(scale), torch.tensor(turn, dtype=torch.float64),
-                                  torch.zeros(2, dtype=torch.float64))
+        matrix = render.placement(
+            torch.from_numpy(centre),
+            torch.from_numpy(scale),
+            torch.tensor(turn, dtype=torch.float64),
+            torch.zeros(2, dtype=torch.float64),
+        )
         sharp = rng.uniform(32, 80) if rng.random() < 0.4 else 96
         return render.low_pass(render.recolour(picture, *_light(rng, 0.14)), sharp), matrix.float()
 
@@ -186,17 +216,31 @@ class World:
             return torch.stack([getattr(entity, name) for entity in flat]).to(device)
 
         layers = spread(render.sample(stacked("picture"), stacked("matrices"), self.size))
-        references = render.sample(stacked("reference_picture"), stacked("reference_matrix")[:, None], self.reference_size)[:, 0]
+        references = render.sample(
+            stacked("reference_picture"), stacked("reference_matrix")[:, None], self.reference_size
+        )[:, 0]
         video, masks, shown = render.composite(torch.stack([plan.canvas for plan in plans]).to(device), layers)
         tracks = spread(stacked("track"))
         present = spread(torch.ones(len(flat), dtype=torch.bool, device=device))
         visible = ((tracks >= 0) & (tracks <= 1)).all(-1) & present[..., None]
         indices = spread(torch.tensor([entity.index + 1 for entity in flat], device=device)) - 1
         return WorldBatch(
-            video * 2 - 1, [p.caption for p in plans], [p.background for p in plans],
-            [[e.phrase for e in p.entities] for p in plans], [[e.name for e in p.entities] for p in plans],
-            spread(render.on_grey(references)), spread(references[:, 3]), tracks, visible, shown, masks, present,
-            spread(torch.tensor([e.is_human for e in flat], device=device)), indices, [p.seed for p in plans])
+            video * 2 - 1,
+            [p.caption for p in plans],
+            [p.background for p in plans],
+            [[e.phrase for e in p.entities] for p in plans],
+            [[e.name for e in p.entities] for p in plans],
+            spread(render.on_grey(references)),
+            spread(references[:, 3]),
+            tracks,
+            visible,
+            shown,
+            masks,
+            present,
+            spread(torch.tensor([e.is_human for e in flat], device=device)),
+            indices,
+            [p.seed for p in plans],
+        )
 
     def batch(self, seeds: Sequence[int], device: str | torch.device = "cpu") -> WorldBatch:
         return self.render([self.plan(seed) for seed in seeds], device)
@@ -205,9 +249,20 @@ class World:
         plan = self.plan(seed)
         b = self.render([plan])
         entities = [
-            WorldEntity(p.phrase, p.name, p.style, p.is_human, b.references[0, e], b.reference_masks[0, e], b.tracks[0, e],
-                        b.visible[0, e], b.shown[0, e], b.masks[0, e])
-            for e, p in enumerate(plan.entities)]
+            WorldEntity(
+                p.phrase,
+                p.name,
+                p.style,
+                p.is_human,
+                b.references[0, e],
+                b.reference_masks[0, e],
+                b.tracks[0, e],
+                b.visible[0, e],
+                b.shown[0, e],
+                b.masks[0, e],
+            )
+            for e, p in enumerate(plan.entities)
+        ]
         return Clip(b.video[0], plan.caption, plan.background, entities, seed)
 
 
