@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import torch
 import tora_parity as parity
+import torch
 from diffusers import CogVideoXDPMScheduler
 
 from tora2.conditions import Conditioning, MotionConditions, VideoSize

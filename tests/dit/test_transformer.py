@@ -130,7 +130,9 @@ def test_gradients_reach_every_part_with_checkpointing():
     model = trained(transformer()).train()
     model.enable_gradient_checkpointing()
     maps, keys_values = conditions(model)
-    model(**inputs(), image_rotary_emb=rotary(model), motion_maps=maps, personalization=keys_values).sample.mean().backward()
+    model(
+        **inputs(), image_rotary_emb=rotary(model), motion_maps=maps, personalization=keys_values
+    ).sample.mean().backward()
     silent = [
         name
         for name, parameter in model.named_parameters()

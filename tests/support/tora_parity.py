@@ -1,4 +1,4 @@
-"""The case that both sides compute: small configurations with every parameter and buffer random, the same on any machine.
+"""The case that both sides compute: small models, every parameter and buffer random, the same on any machine.
 
 Run beside a checkout of alibaba/Tora to renew the expected numbers (its output, none of its code, is kept here):
 

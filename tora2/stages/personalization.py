@@ -44,6 +44,7 @@ def extract_personalization(
         size=size,
         uses_face=extractor.config.uses_face,
         uses_reid=extractor.config.uses_reid,
+        semantic_width=extractor.config.semantic_width,
         face_width=extractor.config.face_width,
         reid_width=extractor.config.reid_width,
     )

@@ -17,7 +17,7 @@ def add_noise(clean: torch.Tensor, noise: torch.Tensor, alphas: torch.Tensor) ->
         sqrt(a) z_0 + sqrt(1 - a) e, and sqrt(a) e - sqrt(1 - a) z_0.
     """
     shape = (-1,) + (1,) * (clean.dim() - 1)
-    signal, spread = alphas.sqrt().view(shape), (1 - alphas).sqrt().view(shape)
+    signal, spread = (part.sqrt().to(clean.dtype).view(shape) for part in (alphas, 1 - alphas))
     return signal * clean + spread * noise, signal * noise - spread * clean
 
 
