@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from pathlib import Path
 
 import torch
@@ -119,3 +121,118 @@ def same_state(one: torch.nn.Module, other: torch.nn.Module | dict) -> bool:
     other = other if isinstance(other, dict) else other.state_dict()
     state = one.state_dict()
     return set(state) == set(other) and all(torch.equal(state[key], other[key]) for key in state)
+
+
+FIXTURES = Path(__file__).resolve().parent.parent / "checkpoints" / "fixtures"
+CONFIG_5B = {"num_attention_heads": 48, "num_layers": 42, "use_rotary_positional_embeddings": True}
+CONFIG_5B |= {"sample_width": 90, "sample_height": 60, "sample_frames": 49}
+
+
+def full_keys(kind: str = "t2v") -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the public Tora weights at 5B, from the fixture's `name.{count}.rest` rules."""
+    keys = {}
+    for rule, shape in json.loads((FIXTURES / "tora_t2v_5b_keys.json").read_text()).items():
+        count = re.search(r"\{(\d+)\}", rule)
+        for index in range(int(count[1]) if count else 1):
+            keys[rule.replace(count[0], str(index)) if count else rule] = tuple(shape)
+    if kind == "i2v":
+        keys["patch_embed.proj.weight"] = (3072, 32, 2, 2)
+        keys["patch_embed.pos_embedding"] = (1, 226 + 17550, 3072)
+    return keys
+
+
+def write_hollow(path: Path, shapes: dict[str, tuple[int, ...]], dtype: str = "BF16", metadata=None) -> Path:
+    """A valid safetensors file of any size whose data are one hole: it takes no room on the disk."""
+    entries, end = ({"__metadata__": metadata} if metadata else {}), 0
+    for name, shape in shapes.items():
+        kind = "I64" if name.endswith("num_batches_tracked") else dtype
+        size = math.prod(shape) * {"I64": 8, "BF16": 2, "F16": 2, "F32": 4, "F8_E4M3": 1}[kind]
+        entries[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [end, end + size]}
+        end += size
+    header = json.dumps(entries).encode()
+    header += b" " * (-len(header) % 8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.truncate(8 + len(header) + end)
+    return path
+
+
+def write_hollow_shards(folder: Path, shapes: dict[str, tuple[int, ...]], shards: int = 2) -> None:
+    keys, weight_map = sorted(shapes), {}
+    for index in range(shards):
+        name = f"diffusion_pytorch_model-{index + 1:05d}-of-{shards:05d}.safetensors"
+        part = {key: shapes[key] for key in keys[index::shards]}
+        write_hollow(folder / name, part)
+        weight_map |= dict.fromkeys(part, name)
+    index_file = folder / "diffusion_pytorch_model.safetensors.index.json"
+    index_file.write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+
+
+def to_sat(state: dict[str, torch.Tensor], layers: int) -> dict[str, torch.Tensor]:
+    """The names and shapes that Tora's SAT code gives the same weights."""
+    sat = {}
+    names = {
+        "time_embedding.linear_1": "time_embed.0",
+        "time_embedding.linear_2": "time_embed.2",
+        "patch_embed.proj": "mixins.patch_embed.proj",
+        "patch_embed.text_proj": "mixins.patch_embed.text_proj",
+        "norm_final": "transformer.final_layernorm",
+        "norm_out.linear": "mixins.final_layer.adaLN_modulation.1",
+        "norm_out.norm": "mixins.final_layer.norm_final",
+        "proj_out": "mixins.final_layer.linear",
+    }
+    for ours, theirs in names.items():
+        for kind in ("weight", "bias"):
+            sat[f"{theirs}.{kind}"] = state[f"{ours}.{kind}"]
+    for layer in range(layers):
+        ours, theirs, mixin = f"transformer_blocks.{layer}", f"transformer.layers.{layer}", "mixins.adaln_layer"
+        for kind in ("weight", "bias"):
+            sat[f"{theirs}.attention.query_key_value.{kind}"] = torch.cat(
+                [state[f"{ours}.attn1.{which}.{kind}"] for which in ("to_q", "to_k", "to_v")]
+            )
+            sat[f"{theirs}.attention.dense.{kind}"] = state[f"{ours}.attn1.to_out.0.{kind}"]
+            sat[f"{theirs}.mlp.dense_h_to_4h.{kind}"] = state[f"{ours}.ff.net.0.proj.{kind}"]
+            sat[f"{theirs}.mlp.dense_4h_to_h.{kind}"] = state[f"{ours}.ff.net.2.{kind}"]
+            sat[f"{theirs}.input_layernorm.{kind}"] = state[f"{ours}.norm1.norm.{kind}"]
+            sat[f"{theirs}.post_attention_layernorm.{kind}"] = state[f"{ours}.norm2.norm.{kind}"]
+            sat[f"{mixin}.query_layernorm_list.{layer}.{kind}"] = state[f"{ours}.attn1.norm_q.{kind}"]
+            sat[f"{mixin}.key_layernorm_list.{layer}.{kind}"] = state[f"{ours}.attn1.norm_k.{kind}"]
+            # SAT: (shift, scale, gate) of attention, of feed-forward, then the same for the text. diffusers: one layer
+            # for attention (video, text) and one for feed-forward (video, text).
+            attention = state[f"{ours}.norm1.linear.{kind}"].chunk(2)
+            feed_forward = state[f"{ours}.norm2.linear.{kind}"].chunk(2)
+            sat[f"{mixin}.adaLN_modulations.{layer}.1.{kind}"] = torch.cat(
+                [attention[0], feed_forward[0], attention[1], feed_forward[1]]
+            )
+    for key, value in state.items():
+        if key.startswith("fuser."):
+            sat[f"mixins.adaln_layer.fuser_list.{key.removeprefix('fuser.')}"] = value
+        elif key.startswith("traj_extractor."):
+            sat[key] = value
+        elif key == "patch_embed.pos_embedding":
+            sat["mixins.pos_embed.pos_embedding"] = value
+    device = value.device
+    sat["mixins.pos_embed.freqs_sin"] = torch.empty(4, 64, device=device)
+    sat["mixins.pos_embed.freqs_cos"] = torch.empty(4, 64, device=device)
+    sat["transformer.position_embeddings.weight"] = torch.empty(64, 8, device=device)
+    return {f"model.diffusion_model.{key}": value for key, value in sat.items()}
+
+
+def comfy_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A base's tensors under the names of ComfyUI's own CogVideoX."""
+    parts = {
+        "attn1.to_q": "q",
+        "attn1.to_k": "k",
+        "attn1.to_v": "v",
+        "attn1.norm_q": "norm_q",
+        "attn1.norm_k": "norm_k",
+    }
+    parts |= {"attn1.to_out.0": "attn_out", "ff.net.0.proj": "ff_proj", "ff.net.2": "ff_out"}
+    renamed = {}
+    for key, value in state.items():
+        key = key.replace("transformer_blocks.", "blocks.").replace("time_embedding.linear", "time_embedding_linear")
+        for theirs, comfy in parts.items():
+            key = key.replace(f".{theirs}.", f".{comfy}.")
+        renamed[f"model.diffusion_model.{key}"] = value
+    return renamed

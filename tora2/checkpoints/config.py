@@ -52,7 +52,7 @@ class BaseDescription:
         in_channels = int(config.get("in_channels", 16))
         return cls(
             in_channels=in_channels,
-            out_channels=int(config.get("out_channels") or in_channels),
+            out_channels=int(config.get("out_channels", 16) or in_channels),
             num_layers=int(config.get("num_layers", 30)),
             inner_dim=int(config.get("num_attention_heads", 30)) * int(config.get("attention_head_dim", 64)),
             patch_size_t=config.get("patch_size_t"),

@@ -72,7 +72,7 @@ def save_bundle(
     """
     from ..dit.transformer import is_adapter_key
 
-    with _new_folder(Path(folder), overwrite) as out:
+    with new_folder(Path(folder), overwrite) as out:
         transformer = bundle.transformer
         state = transformer.state_dict()
         write_safetensors(
@@ -111,7 +111,7 @@ def write_safetensors(
 ) -> Path:
     """Write to a temporary file beside ``path`` and rename it when it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    state = {key: _cast(value.detach(), dtype).cpu().contiguous() for key, value in tensors.items()}
+    state = {key: _own(_cast(value.detach(), dtype).cpu().contiguous()) for key, value in tensors.items()}
     with _temporary(path) as partial:
         save_file(state, str(partial), metadata={"format": "pt", **(metadata or {})})
     return path
@@ -157,6 +157,11 @@ def _cast(tensor: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
     return tensor if dtype is torch.float16 and not torch.isfinite(cast).all() else cast
 
 
+def _own(tensor: torch.Tensor) -> torch.Tensor:
+    """Safetensors refuses tensors that are parts of one storage, such as SAT's query, key and value."""
+    return tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
+
+
 @contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
     """A path beside ``path`` that becomes it if nothing goes wrong, and vanishes if something does."""
@@ -172,7 +177,8 @@ def _temporary(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _new_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
+def new_folder(folder: Path, overwrite: bool = False) -> Iterator[Path]:
+    """A temporary folder that becomes ``folder`` if nothing goes wrong, and vanishes if something does."""
     if folder.exists() and not overwrite and (not folder.is_dir() or any(folder.iterdir())):
         raise CheckpointError(f"{folder} exists already: give a new folder, or remove that one.")
     folder.parent.mkdir(parents=True, exist_ok=True)
