@@ -1,13 +1,14 @@
 """Records what ComfyUI's own frontend makes of the fixture workflows, so that the tests can compare without a browser.
 
-Needs a running ComfyUI that has tests/headless/fixture_pack among its custom nodes, Chromium, and `pip install playwright`:
+Needs a running ComfyUI that has tests/headless/fixture_pack among its custom nodes, Chromium and playwright:
 
     python main.py --cpu --port 8199 --base-directory BASE        # BASE/custom_nodes holds a link to fixture_pack
     python tests/headless/record_prompts.py --server http://127.0.0.1:8199 --browser /usr/bin/chromium
 
-For every tests/headless/fixtures/*.json it keeps `workflow` and rewrites: `prompt` (graphToPrompt's output), `resaved` (the
-workflow as this frontend saves it), `object_info` (the definitions in use) and `frontend` (its version). With `--compare
-FOLDER` nothing is written: every workflow in FOLDER is converted by the frontend and by tora2, and differences are listed.
+For every tests/headless/fixtures/*.json it keeps `workflow` and rewrites: `prompt` (graphToPrompt's output), `resaved`
+(the workflow as this frontend saves it), `object_info` (the definitions in use) and `frontend` (its version). With
+`--compare FOLDER` nothing is written: every workflow in FOLDER is converted by the frontend and by tora2, and
+differences are listed.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ def compare(page, folder: Path, definitions: dict) -> int:
         for key in [*left, *(key for key in right if key not in left)]:
             if left.get(key) != right.get(key):
                 print(
-                    f"  {key}\n    frontend {json.dumps(left.get(key))[:700]}\n    tora2    {json.dumps(right.get(key))[:700]}"
+                    f"  {key}\n    frontend {json.dumps(left.get(key))[:700]}"
+                    f"\n    tora2    {json.dumps(right.get(key))[:700]}"
                 )
     print(f"{same} equal, {different} different, {skipped} that the frontend cannot convert")
     return 1 if different else 0

@@ -1,4 +1,4 @@
-"""The conversion equals what the frontend's own graphToPrompt made of the same files (fixtures: see record_prompts.py)."""
+"""The conversion equals what the frontend's own graphToPrompt made of the same files (see record_prompts.py)."""
 
 from __future__ import annotations
 
@@ -31,3 +31,99 @@ def test_equals_frontend(path: Path, form: str) -> None:
     fixture = load(path)
     converted = graph.to_prompt(copy.deepcopy(fixture[form]), fixture["object_info"])
     assert comparable(converted) == comparable(fixture["prompt"])
+
+
+def simple(**changes) -> dict:
+    """Source -> Sink in the oldest format, without what newer files add."""
+    source = {"id": 1, "type": "FixtureSource", "outputs": [{"name": "t", "type": "FIXTURE_THING", "links": [1]}]}
+    sink = {"id": 2, "type": "FixtureSink", "inputs": [{"name": "thing", "type": "FIXTURE_THING", "link": 1}]}
+    flow = {"nodes": [source, sink], "links": [[1, 1, 0, 2, 0, "FIXTURE_THING"]], "version": 0.4}
+    source.update(changes)
+    return flow
+
+
+def definitions() -> dict:
+    found = {}
+    for path in FIXTURES:
+        found |= load(path)["object_info"]
+    return found
+
+
+def test_missing_values_are_defaults() -> None:
+    prompt = graph.to_prompt(simple(), definitions())
+    assert prompt["1"]["inputs"] == {"text": "hello", "seed": 7, "scale": 1.5, "kind": "fancy", "flag": True}
+
+
+@pytest.mark.parametrize("key", ["widgets_values", "widgets_values_named"])
+def test_values_by_name(key: str) -> None:
+    prompt = graph.to_prompt(simple(**{key: {"seed": 5, "flag": False}}), definitions())
+    assert prompt["1"]["inputs"] == {"text": "hello", "seed": 5, "scale": 1.5, "kind": "fancy", "flag": False}
+
+
+def test_position_wins_over_names_as_in_the_frontend() -> None:
+    changes = {"widgets_values": ["a", 1, "fixed"], "widgets_values_named": {"seed": 2}}
+    assert graph.to_prompt(simple(**changes), definitions())["1"]["inputs"]["seed"] == 1
+
+
+def test_huge_seed_stays_exact() -> None:
+    values = ["a", 2**64 - 1, "fixed", 1.5, "fancy", True]
+    assert graph.to_prompt(simple(widgets_values=values), definitions())["1"]["inputs"]["seed"] == 2**64 - 1
+
+
+def test_api_format_passes_through() -> None:
+    prompt = {"3": {"class_type": "FixtureSink", "inputs": {"thing": ["1", 0]}}}
+    assert graph.to_prompt(prompt, {}) == prompt
+    assert graph.to_prompt({"prompt": prompt, "client_id": "x"}, {}) == prompt
+
+
+def test_foreign_node_keeps_its_place() -> None:
+    flow = simple()
+    flow["nodes"][0]["type"] = "SomebodyElses"
+    flow["nodes"].append({"id": 9, "type": "UnlinkedDecoration"})
+    prompt = graph.to_prompt(flow, definitions())
+    assert prompt["1"]["class_type"] == "SomebodyElses"
+    assert "9" not in prompt
+
+
+def subgraph_with(node: dict) -> dict:
+    ident = "dddddddd-0000-4000-8000-000000000001"
+    inner = {"id": ident, "name": "Loop", "nodes": [{**node, "type": ident}], "links": [], "inputs": [], "outputs": []}
+    return {"nodes": [{"id": 1, "type": ident}], "links": [], "definitions": {"subgraphs": [inner]}}
+
+
+LOOP = {"id": 1, "type": "Reroute", "inputs": [{"name": "", "type": "*", "link": 1}], "outputs": []}
+
+
+@pytest.mark.parametrize(
+    ("flow", "message"),
+    [
+        ({"last_node_id": 3}, "no list of nodes"),
+        ({"nodes": [{"id": 1, "type": "workflow/my group"}]}, "convert the group node to a subgraph"),
+        (subgraph_with({"id": 5}), "contains itself"),
+        ({"nodes": [], "links": [["one", 1, 0, 2, 0, "*"]]}, "link that cannot be read"),
+        (
+            {
+                "nodes": [
+                    {**LOOP, "inputs": [{"name": "", "type": "*", "link": 2}]},
+                    {"id": 2, "type": "FixtureSink", "inputs": [{"name": "thing", "type": "*", "link": 1}]},
+                ],
+                "links": [[1, 1, 0, 2, 0, "*"], [2, 1, 0, 1, 0, "*"]],
+            },
+            "part of a loop",
+        ),
+    ],
+)
+def test_unusable_workflows(flow: dict, message: str) -> None:
+    with pytest.raises(WorkflowError, match=message):
+        graph.to_prompt(flow, definitions())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [(None, "no workflow file"), ("{", "valid JSON"), ("[1]", "not an object")]
+)
+def test_unreadable_files(tmp_path: Path, text: str | None, message: str) -> None:
+    path = tmp_path / "w.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(WorkflowError, match=message):
+        graph.load_json(path)

@@ -81,6 +81,22 @@ class LoadImage(io.ComfyNode):
         return io.NodeOutput(*read_image(find_image(image, session.inputs, session.trusted)))
 
 
+class InvertMask(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InvertMask",
+            display_name="Invert Mask",
+            category="mask",
+            inputs=[io.Mask.Input("mask")],
+            outputs=[io.Mask.Output()],
+        )
+
+    @classmethod
+    def execute(cls, mask) -> io.NodeOutput:
+        return io.NodeOutput(1.0 - mask)
+
+
 class CreateVideo(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -244,6 +260,7 @@ def _primitive(node_id: str, title: str, value: io.Input, output: io.Output) -> 
 _WIDE = {"min": -sys.maxsize, "max": sys.maxsize}
 NODES = [
     LoadImage,
+    InvertMask,
     CreateVideo,
     SaveVideo,
     SaveImage,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import WorkflowError
+from ..errors import Tora2Error, WorkflowError
 from .graph import Prompt
 from .values import check_value
 from .widgets import UNSET, default_value, parse_spec
@@ -188,7 +188,10 @@ class Executor:
                 {name: column[min(i, len(column) - 1)] for name, column in columns.items() if column}
                 for i in range(length)
             ]
-        outputs = [_finish(call(**_nest(row, dynamic))) for row in rows]
+        try:
+            outputs = [_finish(call(**_nest(row, dynamic))) for row in rows]
+        except Tora2Error as error:
+            raise type(error)(f"{where(key, node)}: {error}") from error
         return _merge(outputs, cls, count, where(key, node)), next((_ui(out) for out in outputs if out.ui), None)
 
 

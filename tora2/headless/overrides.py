@@ -64,7 +64,7 @@ def _find(prompt: Prompt, definitions: dict[str, dict[str, Any]], target: str) -
                 raise WorkflowError(f"--set {target}: node '{target[:at]}' has no input '{target[at + 1 :]}'; {hint}")
     known = {_title(node) for node in prompt.values()} | {node["class_type"] for node in prompt.values()} | set(prompt)
     raise WorkflowError(
-        f"--set {target}: there is no node '{target[: splits[-1]]}'; {closest(target[: splits[-1]], sorted(known))}"
+        f"--set {target}: there is no node '{target[: splits[0]]}'; {closest(target[: splits[0]], sorted(known))}"
     )
 
 
@@ -94,7 +94,7 @@ def _inputs(definitions: dict[str, dict[str, Any]], node: dict[str, Any]) -> dic
         spec = pending.pop(0)
         if spec.type != AUTOGROW:
             found[spec.name] = spec
-        pending[:0] = revealed_inputs(spec, node["inputs"].get(spec.name)) if spec.options.get("options") else []
+        pending[:0] = revealed_inputs(spec, node["inputs"].get(spec.name))
     for name in node["inputs"]:
         found.setdefault(name, parse_spec(name, ("*", {})))
     return found

@@ -44,7 +44,7 @@ def _collect(level: Level, found: list[Level]) -> None:
 
 
 def _first_shown(level: Level, index: int) -> tuple[bool, Any]:
-    """Whether an input of a subgraph feeds a widget, and the value which that widget (or nested subgraph node) holds."""
+    """Whether an input of a subgraph feeds a widget, and the value that this widget (or nested host) holds."""
     for link in level.links_of_input(index):
         end = level.input_of(link)
         if end is None:
@@ -106,7 +106,7 @@ def _migrate_proxies(host: Node, siblings: list[Node]) -> None:
 
 
 def _host_input(host: Node, source: str, name: str) -> int | None:
-    """The host input that already shows widget `name` of inner node `source` ("-1": an input of the host by its name)."""
+    """The host input that already shows widget `name` of inner node `source` ("-1": the host's input of that name)."""
     level = host.inner
     for index, outer in enumerate(level.inputs):
         if index not in host.promoted:

@@ -1,4 +1,4 @@
-"""Checks and converts the plain values of a prompt against a node's inputs, with ComfyUI's rules and readable refusals."""
+"""Checks and converts the plain values of a prompt against a node's inputs: ComfyUI's rules, readable refusals."""
 
 from __future__ import annotations
 

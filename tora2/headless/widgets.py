@@ -81,7 +81,7 @@ def input_specs(definition: dict[str, Any]) -> list[Spec]:
 
 def revealed_inputs(spec: Spec, value: Any) -> list[Spec]:
     """The inputs that a dynamic combo shows while it holds `value`; their names are `<combo>.<input>`."""
-    for option in spec.options.get("options") or ():
+    for option in (spec.options.get("options") or ()) if spec.type == DYNAMIC_COMBO else ():
         if option.get("key") == value:
             inner = input_specs({"input": option.get("inputs") or {}})
             return [Spec(f"{spec.name}.{item.name}", item.type, item.options) for item in inner]
@@ -119,7 +119,7 @@ def default_value(spec: Spec) -> Any:
 
 
 def settled(spec: Spec | None, value: Any) -> Any:
-    """A number as its widget would take it from a person or a primitive node: on the widget's step, and a FLOAT in range."""
+    """A number as its widget takes it from a person or a primitive node: on the widget's step, a FLOAT in its range."""
     if spec is None or isinstance(value, bool) or not isinstance(value, (int, float)):
         return value
     options = spec.options

@@ -102,7 +102,7 @@ class Level:
         return [link for link in self.links.values() if link.origin == node and link.origin_slot == slot]
 
     def input_of(self, link: Link) -> tuple[Node, int] | None:
-        """The node and input index where a link ends; inputs name their links, so a stale slot number does not matter."""
+        """The node and input index where a link ends, by the link's id: slot numbers in files may be stale."""
         node = self.nodes.get(link.target)
         if node is None:
             return None
@@ -203,7 +203,7 @@ def _saved_slot(item: dict[str, Any]) -> Slot:
 
 
 def _defined_inputs(definition: dict[str, Any], widgets: list[Widget], saved: list[dict[str, Any]]) -> list[Slot]:
-    """A node's sockets: those of its definition (plain ones first, then one per widget), then extra ones from the file."""
+    """A node's sockets: its definition's (plain ones first, then one per widget), then extra ones from the file."""
     values = {widget.name: widget.value for widget in widgets}
     slots: list[Slot] = []
     late: list[Slot] = []

@@ -1,4 +1,4 @@
-"""A small pack that has one of everything a workflow can hold. Tests run it headless; record_prompts.py runs it in ComfyUI."""
+"""A small pack with one of everything a workflow can hold: run headless by tests, in ComfyUI by record_prompts.py."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class FixtureMix(io.ComfyNode):
             display_name="Fixture Mix",
             category="fixture",
             inputs=[
-                io.Int.Input("amount", default=3, min=0, max=10),
+                io.Int.Input("amount", default=3, min=0, max=100000),
                 Thing.Input("first"),
                 Thing.Input("second", optional=True),
                 io.Int.Input("forced", force_input=True, optional=True),
