@@ -110,6 +110,7 @@ def main() -> int:
             executable_path=args.browser, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         )
         page = browser.new_page()
+        page.set_default_timeout(300_000)
         page.goto(args.server)
         page.wait_for_function(
             "() => window.app?.graph && Object.keys(window.LiteGraph.registered_node_types).length > 50",

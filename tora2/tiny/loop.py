@@ -124,8 +124,9 @@ class Trainer:
         self.seen, self.told = {}, time.monotonic()
 
     def save(self) -> None:
-        save_file({k: v.contiguous() for k, v in self.modules.state_dict().items()}, self.out / "weights.safetensors")
-        save_file({k: v.contiguous() for k, v in self.average.items()}, self.out / "average.safetensors")
+        for name, values in (("weights", self.modules.state_dict()), ("average", self.average)):
+            # Cloned, because safetensors refuses weights that share memory (T5's embedding stands under two names).
+            save_file({k: v.contiguous().clone() for k, v in values.items()}, self.out / f"{name}.safetensors")
         torch.save({"optimizer": self.optimizer.state_dict(), "step": self.step}, self.out / "state.pt")
         self.saved = time.monotonic()
 

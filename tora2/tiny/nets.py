@@ -77,6 +77,7 @@ class FaceDetector(nn.Module):
         )
         for head in self.heads:
             nn.init.constant_(head[-1].bias[:1], -4.0)  # nearly everywhere is no face
+            nn.init.constant_(head[-1].bias[1:5], 2.0)  # a box without size would have no gradient
 
     def maps(self, pictures: torch.Tensor) -> list[torch.Tensor]:
         """Raw maps [N, 15, h, w] of each stride: score logit, box, points."""
