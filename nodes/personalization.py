@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 import torch
 from comfy_api.latest import io
 
 from ..tora2.conditions import Entity
+from ..tora2.errors import EncoderError
 from . import host, sockets
+
+logger = logging.getLogger(__name__)
 
 MAX_ENTITIES = 16
 KINDS = ("auto", "human", "object")
@@ -119,13 +125,26 @@ class Tora2ExtractPersonalization(io.ComfyNode):
     def execute(cls, model: host.HostedModel, entities: dict[str, Entity]) -> io.NodeOutput:
         from ..tora2.stages import extract_personalization
 
-        semantic = model.component("semantic")
+        entities = [entity for entity in entities.values() if entity is not None]
         personalization = extract_personalization(
             model.component("transformer"),
-            [entity for entity in entities.values() if entity is not None],
-            semantic=semantic,
-            reid=model.component("reid"),
-            face=model.component("face"),
-            size=semantic.size,
+            entities,
+            semantic=model.component("semantic"),
+            **_identity_encoders(model, entities),
+            size=model.bundle.config.reference_size,
         )
         return io.NodeOutput(host.to_intermediate(personalization), host.to_intermediate(personalization.seen))
+
+
+def _identity_encoders(model: host.HostedModel, entities: list[Entity]) -> dict[str, Any]:
+    """The encoders that these entities may need, so that the others' packages need not be installed."""
+    kinds = {entity.kind for entity in entities if entity.image is not None}
+    face = None
+    if kinds & {"auto", "human"}:
+        try:
+            face = model.component("face")
+        except EncoderError as error:
+            if "human" in kinds:
+                raise
+            logger.warning("No faces are looked for, so entities of kind auto are taken for objects: %s", error)
+    return {"face": face, "reid": model.component("reid") if kinds & {"auto", "object"} else None}
