@@ -6,7 +6,7 @@ T' latent frames = (T - 1) / 4 + 1, H'xW' latent size, h x w = H'/2 x W'/2 patch
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
@@ -128,4 +128,3 @@ class Conditioning:
     tokens: torch.Tensor | None = None
     size: VideoSize | None = None
     motion: MotionConditions | None = None
-    notes: tuple[str, ...] = field(default=())
