@@ -42,9 +42,19 @@ def node_types(workflow: dict) -> set[str]:
     return found
 
 
+# Core nodes that get widgets from JavaScript of their own, which no definition tells of; none of them runs headless.
+SCRIPTED = {"SaveGLB", "Preview3D", "Preview3DAdvanced", "Load3D", "ImageCompare", "CustomCombo"}
+
+
 def comparable(prompt: dict) -> dict:
     """Without titles: the frontend translates those of core's nodes."""
-    return {key: {"inputs": node["inputs"], "class_type": node.get("class_type")} for key, node in prompt.items()}
+    return {
+        key: {
+            "inputs": {} if node.get("class_type") in SCRIPTED else node["inputs"],
+            "class_type": node.get("class_type"),
+        }
+        for key, node in prompt.items()
+    }
 
 
 def compare(page, folder: Path, definitions: dict) -> int:

@@ -160,7 +160,10 @@ class Executor:
         }
         v3_data = {**_expand(cls, node["inputs"])[1], "hidden_inputs": {}}
         call = cls.PREPARE_CLASS_CLONE(v3_data).validate_inputs
-        answer = _finish(call(**_nest(values, v3_data if own is None else {})))
+        try:
+            answer = _finish(call(**_nest(values, v3_data if own is None else {})))
+        except Tora2Error as error:
+            raise type(error)(f"{where(key, node)}: {error}") from error
         if answer is not True:
             reason = str(answer).strip() if answer else "its values do not fit together"
             raise WorkflowError(f"{where(key, node)}: {reason}")

@@ -66,6 +66,8 @@ def check_value(value: Any, name: str, raw_spec: Any, where: str, *, limits: boo
         options = options_of(spec)
         chosen = value if spec.options.get("multiselect") and isinstance(value, list) else [value]
         for item in chosen:
+            if item not in options and not options:
+                raise WorkflowError(f"{where}: input '{name}' says {item!r}, but here there is nothing to choose from.")
             if item not in options:
                 raise WorkflowError(f"{where}: input '{name}' has no choice {item!r}; it can be {quote_list(options)}.")
     return value
