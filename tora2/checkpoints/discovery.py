@@ -64,6 +64,7 @@ def find_models(roots: Iterable[Path | str] = ()) -> dict[str, ModelSource]:
     if (tiny / "transformer" / "config.json").is_file():
         found[TINY] = ModelSource(TINY, tiny, _own_adapter(tiny), roots=folders)
     bases: list[_Base] = []
+    complete: list[_Base] = []
     companions: list[_Companion] = []
     for folder in _model_folders(folders):
         description, whole = _describe_folder(folder)
@@ -71,12 +72,14 @@ def find_models(roots: Iterable[Path | str] = ()) -> dict[str, ModelSource]:
             companions.append(_Companion(folder, description))
         if description is None:
             continue
-        own = () if whole else _own_adapter(folder)
-        if whole or own:
-            _add(found, ModelSource(folder.name, folder, own, roots=folders))
+        base = _Base(folder.name, folder, description)
+        if whole or _own_adapter(folder):
+            complete.append(base)
         if not whole:
-            bases.append(_Base(folder.name, folder, description))
+            bases.append(base)
     bases += _single_files(folders)
+    for base in complete:
+        _add(found, _source(base.name, base, _own_adapter(base.path), companions, folders))
     adapters = [*_tora_adapters(folders), *_own_adapters(folders)]
     for base in bases:
         for adapter in adapters:

@@ -89,8 +89,8 @@ def convert_sat(tensors: dict[str, torch.Tensor], where: object = "the SAT check
             result |= placed
     if unknown:
         raise CheckpointError(
-            f"{where} has {len(unknown)} tensors that CogVideoX with Tora lacks ({', '.join(unknown[:3])}): it was made "
-            "by another version or model."
+            f"{where} has {len(unknown)} tensors that CogVideoX with Tora lacks ({', '.join(unknown[:3])}): it was "
+            "made by another version or model."
         )
     return result
 
@@ -104,7 +104,7 @@ def sat_arguments(state: dict[str, torch.Tensor], where: object) -> tuple[dict[s
         head = state.get("transformer_blocks.0.attn1.norm_q.weight", torch.empty(HEAD_DIM)).shape[0]
         time = state["time_embedding.linear_1.weight"].shape[0]
     except (KeyError, ValueError) as error:
-        raise CheckpointError(f"{where} is not a whole CogVideoX 1.0: {error!r} is missing or wrong.") from error
+        raise CheckpointError(f"{where} is no whole CogVideoX 1.0 ({error!r} is missing or wrong).") from error
     arguments = {
         "num_attention_heads": inner // head,
         "attention_head_dim": head,
