@@ -2,7 +2,8 @@
 
     python -m tora2.tiny.train_vae --atlas ATLAS --out RUN --frames 1 --crop 96 --batch 16 --minutes 15
     python -m tora2.tiny.train_vae --atlas ATLAS --out RUN --resume --frames 9 --crop 64 --minutes 30 --decay
-    python -m tora2.tiny.train_vae --atlas ATLAS --out RUN --export FOLDER
+    python -m tora2.tiny.train_vae --atlas ATLAS --out DECODER --decoder-from RUN --frames 9 --minutes 60 --decay
+    python -m tora2.tiny.train_vae --atlas ATLAS --out DECODER --export FOLDER
 
 Stills come first because they are five times cheaper. A part of the clips are colour-coded motion maps, which the same
 VAE must carry. Latents are kept near zero mean and unit deviation in every channel, and the decoder learns to bear a
@@ -138,10 +139,20 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--crop", type=int, default=64, help="side of the training windows, at most 128")
     parser.add_argument("--flow-share", type=float, default=0.15, help="part of the clips that are motion maps")
     parser.add_argument("--export", type=Path, default=None, help="only write the averaged weights there")
+    parser.add_argument(
+        "--decoder-from",
+        type=Path,
+        default=None,
+        metavar="RUN",
+        help="train the decoder alone, starting from that run: latents stay what a transformer learned",
+    )
     args = parser.parse_args(argv)
     args.resume = args.resume or args.export is not None
-    trainer = loop.Trainer({"vae": build()}, args)
-    vae = trainer.modules["vae"]
+    vae = build()
+    if args.decoder_from is not None:
+        vae.load_state_dict(loop.averaged(args.decoder_from, "vae"))
+        vae.encoder.requires_grad_(False)
+    trainer = loop.Trainer({"vae": vae}, args)
     if args.export is not None:
         trainer.use_average()
         print(json.dumps(export(vae, args.atlas, args.export)))
