@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,36 @@ LOOP = {"id": 1, "type": "Reroute", "inputs": [{"name": "", "type": "*", "link":
 def test_unusable_workflows(flow: dict, message: str) -> None:
     with pytest.raises(WorkflowError, match=message):
         graph.to_prompt(flow, definitions())
+
+
+def damage(value, chance: random.Random):
+    """A copy in which one place holds something else, or nothing."""
+    if isinstance(value, (dict, list)) and value and chance.random() < 0.9:
+        copied = dict(value) if isinstance(value, dict) else list(value)
+        key = chance.choice(sorted(copied)) if isinstance(copied, dict) else chance.randrange(len(copied))
+        if chance.random() < 0.1:
+            del copied[key]
+        else:
+            copied[key] = damage(copied[key], chance)
+        return copied
+    return chance.choice([None, -1, 3, 0.5, "x", "", [], {}, [1], {"a": 1}, True])
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
+def test_damaged_files_give_a_prompt_or_a_sentence(path: Path) -> None:
+    known = definitions()
+    chance = random.Random(path.stem)
+    flow = load(path)["workflow"]
+    for _ in range(60):
+        broken = flow
+        for _ in range(chance.randint(1, 3)):
+            broken = damage(broken, chance)
+        if not isinstance(broken, dict):
+            continue
+        try:
+            json.dumps(graph.to_prompt(copy.deepcopy(broken), known))
+        except WorkflowError as error:
+            assert len(str(error)) < 500
 
 
 @pytest.mark.parametrize(

@@ -50,9 +50,15 @@ def to_prompt(data: dict[str, Any], definitions: dict[str, dict[str, Any]]) -> P
         data = data["prompt"]
     if is_api_prompt(data):
         return {str(key): {**node, "inputs": dict(node.get("inputs") or {})} for key, node in data.items()}
-    root = read_workflow(data, definitions)
-    apply_foreign_values(root)
-    return _Converter(root).prompt()
+    try:
+        root = read_workflow(data, definitions)
+        apply_foreign_values(root)
+        return _Converter(root).prompt()
+    except WorkflowError:
+        raise
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
+        # The file comes from anywhere; what its parts are is not checked one by one.
+        raise WorkflowError(f"The workflow file is damaged ({error}); save it again in ComfyUI.") from error
 
 
 @dataclass(frozen=True)
