@@ -26,7 +26,7 @@ class TextConditions:
 
     Attributes:
         prompt: the text itself; entity phrases are looked up in it.
-        embeds: [1, S, D] encoder states of the prompt, S = the transformer's ``max_text_seq_length`` (226 at full size).
+        embeds: [1, S, D] encoder states of the prompt, S = the transformer's ``max_text_seq_length`` (226 at 5B).
         negative_embeds: [1, S, D] of the negative prompt.
         offsets: [S, 2] int, first and one-past-last character of each token in ``prompt``; (0, 0) for padding and
             end-of-sequence. It ties a phrase to its tokens.
@@ -117,7 +117,7 @@ class Conditioning:
     Attributes:
         embeds, negative_embeds: [1, S, D] text states.
         motion_maps: L maps [T', c, h, w] of the trajectory extractor, one per transformer layer; None without motion.
-        tokens: [1, K, d_p], bound personalization tokens of all entities that have a reference, in one row; None without.
+        tokens: [1, K, d_p], bound tokens of all entities that have a reference, in one row; None without.
         size: the video's size if motion fixed it, else None.
         motion: the motion conditions, for the parameters of the fuser and for previews.
     """

@@ -1,7 +1,7 @@
 """Errors that a user can mend.
 
-Each message is one sentence (or two) that says what is wrong, where, and how to mend it; it is shown as it is by ComfyUI
-and by the command line. Anything else that escapes this library is a bug.
+Each message is one sentence (or two) that says what is wrong, where, and how to mend it; it is shown as it is by
+ComfyUI and by the command line. Anything else that escapes this library is a bug.
 """
 
 

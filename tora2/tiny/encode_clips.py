@@ -4,7 +4,8 @@
     python -m tora2.tiny.encode_clips --atlas ATLAS --model WEIGHTS --out STILLS --clips 16384 --frames 1
 
 ``WEIGHTS`` is the folder of trained encoders in the layout of a shipped model; they run through the same classes as in
-a generation. A shard is one safetensors file of ``PER_SHARD`` clips; existing shards are kept, so the command can go on.
+a generation. A shard is one safetensors file of ``PER_SHARD`` clips; shards that exist are kept, so the command can go
+on.
 """
 
 from __future__ import annotations
