@@ -34,6 +34,14 @@ def test_header_tells_what_safetensors_tells(tmp_path):
     assert set(read_header(path).tensors) == {"d"}  # but not when the file changes
 
 
+@pytest.mark.parametrize("length", [0x0280, 0x0580, 0x3C20, 0x203C])
+def test_a_header_whose_length_looks_like_another_format(tmp_path, length):
+    header = json.dumps({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode().ljust(length)
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(length.to_bytes(8, "little") + header + bytes(4))
+    assert set(read_header(path).tensors) == {"a"}
+
+
 class Bomb:
     def __reduce__(self):
         return (open, (Bomb.path, "w"))

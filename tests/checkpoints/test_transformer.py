@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
-from checkpoint_files import base_state, comfy_names, make_transformer, same_state, write_config, write_sharded
+from checkpoint_files import (
+    PERSONALIZATION,
+    base_state,
+    comfy_names,
+    make_transformer,
+    same_state,
+    write_config,
+    write_sharded,
+)
 from safetensors.torch import load_file, save_file
 
 from tora2.checkpoints.loading import load
@@ -198,3 +206,15 @@ def test_an_incomplete_single_file(tmp_path):
     state.pop("time_embedding.linear_1.weight")
     save_file(state, str(tmp_path / "x.safetensors"))
     refused(tmp_path / "x.safetensors", "incomplete CogVideoX")
+
+
+def test_a_saved_pipelines_folder(tmp_path):
+    """Our own class with all keys and its config, as ``save_pretrained`` writes it."""
+    model = make_transformer(**PERSONALIZATION, injection_order="personalization_first")
+    model.save_pretrained(tmp_path / "m" / "transformer", max_shard_size="100KB")
+    (tmp_path / "m" / "model_index.json").write_text('{"flow_sigma": 3.0, "flow_window": 31}')
+    bundle = load(tmp_path / "m", torch.float32)
+    assert bundle.has_personalization and (bundle.config.flow_sigma, bundle.config.flow_window) == (3.0, 31)
+    assert same_state(bundle.transformer, model)
+    assert bundle.transformer.config.injection_order == "personalization_first"
+    assert len(list((tmp_path / "m" / "transformer").glob("*.safetensors"))) > 1

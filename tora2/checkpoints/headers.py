@@ -60,9 +60,10 @@ def _read_header(name: str, size: int, _modified: int) -> Header:
     path = Path(name)
     with open(path, "rb") as file:
         start = file.read(1024)
-        refuse_other_formats(path, start, size)
         length = int.from_bytes(start[:8], "little")
         if length > MAX_HEADER or start[8:9] != b"{":
+            # Only now: a header's length can look like the first bytes of a pickle or of a page.
+            refuse_other_formats(path, start, size)
             raise CheckpointError(
                 f"{path} is not a safetensors file although its name says so: get it anew from where it came from."
             )
