@@ -119,12 +119,14 @@ def main() -> int:
         browser = playwright.chromium.launch(
             executable_path=args.browser, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         )
-        page = browser.new_page()
-        page.set_default_timeout(300_000)
+        page = browser.new_page(viewport={"width": 480, "height": 320})  # small: drawing is most of its work
+        # The page asks hosts elsewhere for news, and waits for them.
+        page.route(lambda url: not url.startswith((args.server, "data:", "blob:")), lambda route: route.abort())
+        page.set_default_timeout(120_000)
         page.goto(args.server)
         page.wait_for_function(
             "() => window.app?.graph && Object.keys(window.LiteGraph.registered_node_types).length > 50",
-            timeout=180_000,
+            timeout=120_000,
         )
         page.wait_for_timeout(3000)
         status = compare(page, args.compare, definitions) if args.compare else record(page, definitions)
