@@ -93,7 +93,7 @@ def test_seed_and_batch(run, text):
 
 
 def test_latents_are_unscaled_as_core_keeps_them(run, model, text, monkeypatch):
-    """Core's CogVideoX divides the model's latents by the VAE's scaling factor (latent_formats.CogVideoX.process_out)."""
+    """Core's CogVideoX divides the model's latents by the VAE's factor (latent_formats.CogVideoX.process_out)."""
     conditioning = run("Tora2BindEntities", text=text)
     plain = sample(run, conditioning)
     model.bundle.component("vae").register_to_config(scaling_factor=1.4)

@@ -70,7 +70,7 @@ class _Canvas:
     ):
         self.places, self.texts, self.scale = places, texts, scale
         self.colors = [ImageColor.getrgb(color) for color in places.colors]
-        self.thickness = max(1.0, min(size) / 160) * SUPERSAMPLING
+        self.thickness = max(1.3, min(size) / 140) * SUPERSAMPLING
         self.times = lines.times.tolist()
         self.paths = (lines.points * scale).tolist()
         self.seen = (lines.visible[:, :-1] & lines.visible[:, 1:]).tolist()
@@ -85,7 +85,7 @@ class _Canvas:
         self.done = max(self.done, reached)
         picture = self.paper.copy()
         draw = ImageDraw.Draw(picture)
-        radius = 2.2 * self.thickness
+        radius = 2.0 * self.thickness
         for index, color in enumerate(self.colors):
             if not self.places.visible[index, frame]:
                 continue
@@ -109,7 +109,7 @@ def _write(
     draw: ImageDraw.ImageDraw, text: str, place: tuple[float, float], radius: float, size: tuple[int, int]
 ) -> None:
     """Text beside a dot, white with a dark rim, kept inside the picture."""
-    font = _font(max(10.0, min(size) / 28))
+    font = _font(max(9.0 * SUPERSAMPLING, min(size) / 28))
     left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
     x = place[0] + radius * 1.4
     if x + right - left > size[0]:

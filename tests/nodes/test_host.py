@@ -1,0 +1,276 @@
+"""Where models go, what the host says while they work, and what it refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import small_models
+import torch
+from torch.overrides import TorchFunctionMode
+
+from tora2.conditions import Conditioning, Entity
+from tora2.errors import ConditionError
+from tora2.stages import bind_entities, denoise, encode_motion, encode_text, extract_personalization, resolve_size
+from tora2.trajectories import parse_document
+
+
+class OnlyOnloaded(TorchFunctionMode):
+    """Fails where a parameter is computed with while its group is offloaded: on a GPU that would be two devices."""
+
+    def __init__(self, groups: dict[int, list]):
+        super().__init__()
+        self.groups = groups
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function not in (torch.Tensor.device.__get__, torch.Tensor.dtype.__get__, torch.Tensor.data.__get__):
+            for value in (*args, *(kwargs or {}).values()):
+                owners = self.groups.get(id(value))  # several for a tied weight
+                if owners and not any(group.onloaded for group in owners) and function.__name__ in COMPUTING:
+                    raise AssertionError(
+                        f"{function.__name__} reads a weight of {tuple(value.shape)} that is offloaded"
+                    )
+        return function(*args, **(kwargs or {}))
+
+
+COMPUTING = {
+    "linear",
+    "conv2d",
+    "conv3d",
+    "layer_norm",
+    "group_norm",
+    "batch_norm",
+    "embedding",
+    "add",
+    "mul",
+    "expand",
+}
+COMPUTING |= {"__add__", "__mul__", "__radd__", "__rmul__", "tanh", "to", "cat", "type_as", "__getitem__"}
+
+
+@pytest.fixture
+def in_blocks(host, model, monkeypatch):
+    """A model that goes block by block, with a record of which weights are on the device."""
+    from diffusers.hooks import group_offloading
+
+    groups: dict[int, list] = defaultdict(list)
+    make = group_offloading.ModuleGroup.__init__
+
+    def init(self, *args, **kwargs):
+        make(self, *args, **kwargs)
+        self.onloaded = False
+        parameters = [parameter for module in self.modules for parameter in module.parameters()]
+        for parameter in (*parameters, *(self.parameters or ())):
+            groups[id(parameter)].append(self)
+
+    monkeypatch.setattr(group_offloading.ModuleGroup, "__init__", init)
+    monkeypatch.setattr(group_offloading.ModuleGroup, "onload_", lambda self: setattr(self, "onloaded", True))
+    monkeypatch.setattr(group_offloading.ModuleGroup, "offload_", lambda self: setattr(self, "onloaded", False))
+    monkeypatch.setattr(host.management, "is_device_cpu", lambda device: False)
+    model.offload = "blocks"
+    return model, groups
+
+
+def everything(model, keep, references=True):
+    """All stages but decoding, through the modules that the model hands out."""
+    text = encode_text(
+        model.component("text_encoder"), model.component("tokenizer"), "a red fox", "", model.max_text_length
+    )
+    motion = encode_motion(model.component("vae"), parse_document(small_models.document()), sigma=3.0, window=25)
+    transformer = model.component("transformer")
+    personalization = None
+    if references:
+        fox = Entity("a red fox", torch.full((20, 20, 3), 0.8), kind="object")
+        encoders = {name: model.component(name) for name in ("semantic", "reid")}
+        personalization = extract_personalization(transformer, [fox], **encoders, face=None, size=8)
+    conditioning = bind_entities(transformer, text, motion, personalization)
+    return denoise(
+        transformer,
+        model.component("scheduler"),
+        conditioning,
+        size=resolve_size(transformer, conditioning),
+        scaling_factor=0.7,
+        steps=2,
+        keep_modulations=keep,
+    )
+
+
+REFERENCES = pytest.param(
+    True, marks=pytest.mark.xfail(reason="extract_personalization takes the device from an offloaded weight")
+)
+
+
+@pytest.mark.parametrize("references", [False, REFERENCES])
+@pytest.mark.parametrize("keep", [True, False])
+def test_block_by_block_every_weight_is_there_when_it_is_read(model, in_blocks, keep, references):
+    expected = everything(type(model)(model.bundle), keep, references)
+    split, groups = in_blocks
+    for name in ("text_encoder", "transformer"):
+        split.component(name)
+    assert len(groups) > 100
+    with OnlyOnloaded(groups):
+        torch.testing.assert_close(everything(split, keep, references), expected)
+
+
+def test_the_check_above_finds_an_offloaded_weight(in_blocks):
+    model, groups = in_blocks
+    transformer = model.component("transformer")
+    weight = transformer.patch_embed.text_proj.weight
+    with OnlyOnloaded(groups), pytest.raises(AssertionError, match="offloaded"):
+        torch.nn.functional.linear(torch.zeros(1, weight.shape[1]), weight)
+
+
+def test_a_model_larger_than_the_device_goes_in_blocks_and_stays_away_from_the_host(host, model, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(host.management, "is_device_cpu", lambda device: False)
+    monkeypatch.setattr(host.management, "get_total_memory", lambda device: 1000)
+    monkeypatch.setattr(host.management, "load_models_gpu", lambda models, **_: loaded.extend(models))
+    split = []
+    monkeypatch.setattr(type(model), "_split", lambda self, name, *_: split.append(name))
+    for name in ("text_encoder", "transformer", "vae", "semantic"):
+        model.component(name)
+    assert split == ["text_encoder", "transformer"]
+    assert len(loaded) == 2 and model.bundle.component("vae") in loaded
+
+
+def test_an_interrupt_ends_sampling_at_the_next_step(host, model, monkeypatch):
+    steps = []
+
+    class Bar:
+        def __init__(self, total):
+            self.total = total
+
+        def update_absolute(self, value, total, preview):
+            steps.append((value, total, preview))
+            if value == 2:
+                host.management.interrupt_current_processing(True)
+
+    monkeypatch.setattr(host.comfy.utils, "ProgressBar", Bar)
+    progress = host.SamplingProgress(9, model.latent_colors())
+    clean = torch.zeros(1, 16, 5, 16, 16)
+    progress(SimpleNamespace(index=0, total=9, clean=clean))
+    progress(SimpleNamespace(index=1, total=9, clean=clean))
+    with pytest.raises(host.management.InterruptProcessingException):
+        progress(SimpleNamespace(index=2, total=9, clean=clean))
+    assert [step[:2] for step in steps] == [(1, 9), (2, 9)]
+
+
+def test_previews_follow_the_users_setting(host, model, monkeypatch):
+    from comfy.cli_args import LatentPreviewMethod, args
+
+    monkeypatch.setattr(args, "preview_method", LatentPreviewMethod.NoPreviews)
+    assert model.latent_colors() is None
+    monkeypatch.setattr(args, "preview_method", LatentPreviewMethod.Auto)
+    colors = model.latent_colors()
+    assert colors is model.latent_colors(), "fitted once"
+    seen = []
+    monkeypatch.setattr(host.comfy.utils.ProgressBar, "update_absolute", lambda self, *values: seen.append(values))
+    host.SamplingProgress(4, colors)(SimpleNamespace(index=0, total=4, clean=torch.randn(1, 16, 5, 16, 12)))
+    kind, image, side = seen[0][2]
+    assert kind == "JPEG" and image.size == (96, 128) and side >= 128
+
+
+def test_precision(host, monkeypatch):
+    assert host.resolve_precision("float16") is torch.float16
+    monkeypatch.setattr(host.management, "get_torch_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(host.management, "should_use_bf16", lambda device: False)
+    assert host.resolve_precision("auto") is torch.float32
+    monkeypatch.setattr(host.management, "is_device_cpu", lambda device: False)
+    assert host.resolve_precision("auto") is torch.float16
+    monkeypatch.setattr(host.management, "should_use_bf16", lambda device: True)
+    assert host.resolve_precision("auto") is torch.bfloat16
+
+
+def test_guidance_together_where_there_is_room(host, monkeypatch):
+    assert host.guidance_batch("in sequence", 0) == "in sequence"
+    assert host.guidance_batch("auto", 1e15) == "together", "a CPU is not asked"
+    monkeypatch.setattr(host.management, "is_device_cpu", lambda device: False)
+    monkeypatch.setattr(host.management, "get_free_memory", lambda device: 3.0)
+    assert host.guidance_batch("auto", 1.0) == "together"
+    assert host.guidance_batch("auto", 2.0) == "in sequence"
+
+
+def test_everything_that_nodes_pass_on_is_moved(host, monkeypatch):
+    monkeypatch.setattr(host.management, "intermediate_device", lambda: torch.device("meta"))
+    tensor = torch.zeros(1)
+    value = Conditioning(embeds=tensor, negative_embeds=tensor, motion_maps=(tensor, tensor))
+    moved = host.to_intermediate({"a": [value]})["a"][0]
+    assert moved.embeds.is_meta and all(part.is_meta for part in moved.motion_maps)
+    assert dataclasses.is_dataclass(moved) and moved.tokens is None
+
+
+def test_an_unknown_model_is_named(host, monkeypatch):
+    monkeypatch.setattr(host, "_sources", lambda: {"tora2-tiny": None})
+    with pytest.raises(ConditionError, match="'gone' is not there.*tora2-tiny"):
+        host.load_model("gone")
+    assert host.model_fingerprint("gone") == ""
+
+
+def test_a_replaced_file_is_loaded_anew(host, monkeypatch, tmp_path):
+    (tmp_path / "a.safetensors").write_bytes(b"1")
+    source = SimpleNamespace(base=tmp_path, adapter=(), companion=None)
+    monkeypatch.setattr(host, "_sources", lambda: {"m": source})
+    before = host.model_fingerprint("m")
+    assert before == host.model_fingerprint("m") != ""
+    (tmp_path / "a.safetensors").write_bytes(b"22")
+    assert host.model_fingerprint("m") != before
+
+
+def test_models_are_found_where_comfyui_keeps_them(host, monkeypatch, tmp_path):
+    import folder_paths
+
+    monkeypatch.setattr(folder_paths, "models_dir", str(tmp_path / "models"))
+    monkeypatch.setattr(folder_paths, "folder_names_and_paths", {"tora2": ([str(tmp_path / "disk" / "tora2")], set())})
+    host.register_model_folder()
+    assert host.model_roots() == [tmp_path / "models", tmp_path / "disk"]
+    assert ".safetensors" in folder_paths.folder_names_and_paths["tora2"][1]
+
+
+def test_example_pictures_never_replace_the_users_own(host, monkeypatch, tmp_path):
+    import folder_paths
+
+    monkeypatch.setattr(folder_paths, "input_directory", str(tmp_path))
+    host.provide_example_pictures()
+    assert not list(tmp_path.iterdir()), "outside ComfyUI nothing is copied"
+    monkeypatch.setattr(host, "INSIDE_COMFYUI", True)
+    names = sorted(path.name for path in host.EXAMPLES.glob("*.png"))
+    (tmp_path / names[0]).write_bytes(b"mine")
+    host.provide_example_pictures()
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert (tmp_path / names[0]).read_bytes() == b"mine"
+
+
+class FakeClip:
+    """Core's CLIP as far as it is used: states that show which ids came in."""
+
+    def __init__(self, *names):
+        self.names = names
+
+    def tokenize(self, text):
+        return {name: [[(1, 1.0)]] for name in self.names}
+
+    def encode_from_tokens(self, tokens):
+        (row,) = tokens[self.names[0]]
+        return torch.tensor([[[float(token), weight] for token, weight in row]])
+
+
+def test_comfyuis_own_t5_takes_the_very_tokens_that_phrases_are_looked_up_in(host):
+    encoder = host.ClipTextEncoder(FakeClip("t5xxl"))
+    tokenizer = small_models.tokenizer()
+    text = encode_text(encoder, tokenizer, "a red fox", "bird", max_length=6)
+    assert text.embeds[0, :, 0].tolist() == tokenizer("a red fox").input_ids + [0, 0]
+    assert text.negative_embeds.shape == text.embeds.shape == (1, 6, 2)
+    assert (text.embeds[..., 1] == 1).all()
+
+
+@pytest.mark.parametrize("names", [("l", "g"), ("t5xxl", "l"), ("llama",)])
+def test_another_clip_is_refused(host, names):
+    with pytest.raises(ConditionError, match="T5-XXL alone is needed"):
+        host.ClipTextEncoder(FakeClip(*names))
+
+
+def test_the_pack_knows_its_pictures(host):
+    assert Path(host.EXAMPLES).is_dir()
