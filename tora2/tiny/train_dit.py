@@ -1,8 +1,8 @@
 """Trains tora2-tiny's transformer with all its Tora2 parts, and its text encoder, on encoded clips.
 
-    python -m tora2.tiny.train_dit --atlas - --model WEIGHTS --shards STILLS --out RUN --minutes 15 --batch 32
-    python -m tora2.tiny.train_dit --atlas - --model WEIGHTS --shards SHARDS --out RUN --resume --minutes 60
-    python -m tora2.tiny.train_dit --atlas - --model WEIGHTS --out RUN --export WEIGHTS
+    python -m tora2.tiny.train_dit --model WEIGHTS --shards STILLS --out RUN --minutes 15 --batch 32
+    python -m tora2.tiny.train_dit --model WEIGHTS --shards SHARDS --out RUN --resume --minutes 60
+    python -m tora2.tiny.train_dit --model WEIGHTS --out RUN --export WEIGHTS
 
 Base, Tora parts and Tora2 parts are trained jointly, from scratch: at this size there is no pretrained base to protect.
 """
@@ -84,7 +84,7 @@ def build(model: Path) -> dict[str, nn.Module]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = loop.arguments(__doc__.splitlines()[0], rate=5e-4, batch=8)
+    parser = loop.arguments(__doc__.splitlines()[0], rate=7e-4, batch=8, draws_clips=False)
     parser.add_argument("--model", type=Path, required=True, help="folder of trained encoders")
     parser.add_argument("--shards", type=Path, help="folder of encode_clips")
     parser.add_argument("--export", type=Path, help="only write the averaged weights into this model folder")
