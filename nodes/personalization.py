@@ -126,10 +126,11 @@ class Tora2ExtractPersonalization(io.ComfyNode):
         from ..tora2.stages import extract_personalization
 
         entities = [entity for entity in entities.values() if entity is not None]
+        transformer, semantic = model.components("transformer", "semantic")
         personalization = extract_personalization(
-            model.component("transformer"),
+            transformer,
             entities,
-            semantic=model.component("semantic"),
+            semantic=semantic,
             **_identity_encoders(model, entities),
             size=model.bundle.config.reference_size,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from . import host, sockets
+from .core_clip import ClipTextEncoder
 
 
 class Tora2TextEncode(io.ComfyNode):
@@ -52,6 +53,6 @@ class Tora2TextEncode(io.ComfyNode):
     def execute(cls, model: host.HostedModel, prompt: str, negative_prompt: str, clip=None) -> io.NodeOutput:
         from ..tora2.stages import encode_text
 
-        encoder = model.component("text_encoder") if clip is None else host.ClipTextEncoder(clip)
+        encoder = model.component("text_encoder") if clip is None else ClipTextEncoder(clip)
         text = encode_text(encoder, model.component("tokenizer"), prompt, negative_prompt, model.max_text_length)
         return io.NodeOutput(host.to_intermediate(text))

@@ -128,12 +128,18 @@ def test_a_model_larger_than_the_device_goes_in_blocks_and_stays_away_from_the_h
     monkeypatch.setattr(host.management, "is_device_cpu", lambda device: False)
     monkeypatch.setattr(host.management, "get_total_memory", lambda device: 1000)
     monkeypatch.setattr(host.management, "load_models_gpu", lambda models, **_: loaded.extend(models))
-    split = []
-    monkeypatch.setattr(type(model), "_split", lambda self, name, *_: split.append(name))
-    for name in ("text_encoder", "transformer", "vae", "semantic"):
-        model.component(name)
-    assert split == ["text_encoder", "transformer"]
-    assert len(loaded) == 2 and model.bundle.component("vae") in loaded
+    components = model.components("text_encoder", "transformer", "vae", "semantic")
+    assert loaded == components[2:]
+    assert all(any(hasattr(part, "_diffusers_hook") for part in component.modules()) for component in components[:2])
+
+
+def test_components_that_work_together_are_loaded_together(host, model, monkeypatch):
+    calls = []
+    monkeypatch.setattr(host.management, "load_models_gpu", lambda models, **_: calls.append(models))
+    assert model.components("transformer", "tokenizer", "semantic")[1] is model.bundle.component("tokenizer")
+    assert calls == [[model.bundle.component("transformer"), model.bundle.component("semantic")]]
+    model.component("scheduler")
+    assert len(calls) == 1
 
 
 def test_an_interrupt_ends_sampling_at_the_next_step(host, model, monkeypatch):
@@ -241,35 +247,6 @@ def test_example_pictures_never_replace_the_users_own(host, monkeypatch, tmp_pat
     host.provide_example_pictures()
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     assert (tmp_path / names[0]).read_bytes() == b"mine"
-
-
-class FakeClip:
-    """Core's CLIP as far as it is used: states that show which ids came in."""
-
-    def __init__(self, *names):
-        self.names = names
-
-    def tokenize(self, text):
-        return {name: [[(1, 1.0)]] for name in self.names}
-
-    def encode_from_tokens(self, tokens):
-        (row,) = tokens[self.names[0]]
-        return torch.tensor([[[float(token), weight] for token, weight in row]])
-
-
-def test_comfyuis_own_t5_takes_the_very_tokens_that_phrases_are_looked_up_in(host):
-    encoder = host.ClipTextEncoder(FakeClip("t5xxl"))
-    tokenizer = small_models.tokenizer()
-    text = encode_text(encoder, tokenizer, "a red fox", "bird", max_length=6)
-    assert text.embeds[0, :, 0].tolist() == tokenizer("a red fox").input_ids + [0, 0]
-    assert text.negative_embeds.shape == text.embeds.shape == (1, 6, 2)
-    assert (text.embeds[..., 1] == 1).all()
-
-
-@pytest.mark.parametrize("names", [("l", "g"), ("t5xxl", "l"), ("llama",)])
-def test_another_clip_is_refused(host, names):
-    with pytest.raises(ConditionError, match="T5-XXL alone is needed"):
-        host.ClipTextEncoder(FakeClip(*names))
 
 
 def test_the_pack_knows_its_pictures(host):

@@ -1,0 +1,28 @@
+"""ComfyUI's own text encoder in place of the model's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..tora2.errors import ConditionError
+
+
+class ClipTextEncoder:
+    """ComfyUI's own T5-XXL (the CLIP socket) with the call of transformers' T5EncoderModel: ids [B, S] -> (states,)."""
+
+    device = torch.device("cpu")  # ids are handed over as numbers
+
+    def __init__(self, clip: Any):
+        names = set(clip.tokenize(""))
+        if len(names) != 1 or not next(iter(names)).startswith("t5"):
+            raise ConditionError(
+                f"The connected CLIP holds {', '.join(sorted(names))}, but T5-XXL alone is needed: load it with Load "
+                "CLIP, type cogvideox, or disconnect it."
+            )
+        self.clip, self.name = clip, next(iter(names))
+
+    def __call__(self, ids: torch.Tensor) -> tuple[torch.Tensor]:
+        rows = [[[(token, 1.0) for token in row]] for row in ids.tolist()]
+        return (torch.cat([self.clip.encode_from_tokens({self.name: row}) for row in rows]),)

@@ -1,0 +1,120 @@
+"""The pack in a real ComfyUI: it loads without a word, and its workflows run through the server's API."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tora2.headless.graph import to_prompt
+
+pytestmark = pytest.mark.comfyui
+ROOT = Path(__file__).resolve().parents[2]
+WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
+TINY = [path for path in WORKFLOWS if path.stem.endswith("_tiny")]
+STEPS = 3
+
+
+def workflow(path: Path) -> dict:
+    return json.loads(path.read_text())
+
+
+def with_inputs(prompt: dict, kind: str, **values) -> dict:
+    prompt = copy.deepcopy(prompt)
+    for node in prompt.values():
+        if node["class_type"] == kind:
+            node["inputs"].update(values)
+    return prompt
+
+
+@pytest.fixture
+def tiny_prompt(definitions):
+    def convert(path: Path) -> dict:
+        if "tora2-tiny" not in definitions["Tora2LoadModel"]["input"]["required"]["model"][1]["options"]:
+            pytest.skip("tora2-tiny has no weights yet")
+        return with_inputs(to_prompt(workflow(path), definitions), "Tora2Sampler", steps=STEPS)
+
+    return convert
+
+
+def test_all_nodes_are_there_and_the_log_is_quiet(server, definitions):
+    ours = {name for name in definitions if name.startswith("Tora2")}
+    assert len(ours) == 11
+    assert all(definitions[name]["python_module"].endswith("ComfyUI-Tora2") for name in ours)
+    log = re.sub(r"\x1b\[[0-9;]*m", "", server.log.read_text())
+    assert "IMPORT FAILED" not in log
+    complaints = [line for line in log.splitlines() if re.search(r"warn|error|traceback", line, re.IGNORECASE)]
+    assert not [line for line in complaints if re.search("tora|diffusers|transformers", line, re.IGNORECASE)]
+
+
+def test_importing_takes_less_than_a_second(server):
+    found = re.search(r"([\d.]+) seconds: .*ComfyUI-Tora2", server.log.read_text())
+    assert found and float(found[1]) < 1.0
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_pass_the_servers_own_checks(server, definitions, path):
+    """All of it but the model, which a user may not have yet. Queued with an output that is then taken back."""
+    prompt = to_prompt(workflow(path), definitions)
+    names = definitions["Tora2LoadModel"]["input"]["required"]["model"][1]["options"]
+    answer = server.post("/prompt", {"prompt": with_inputs(prompt, "Tora2Sampler", steps=STEPS)})
+    if prompt[next(key for key in prompt if prompt[key]["class_type"] == "Tora2LoadModel")]["inputs"]["model"] in names:
+        assert "prompt_id" in answer, answer
+        server.post("/queue", {"clear": True})
+        server.post("/interrupt", {})
+        server.wait(answer["prompt_id"]) if answer["prompt_id"] in str(server.get("/queue")) else None
+    else:
+        wrong = {node["class_type"]: node["errors"] for node in answer["node_errors"].values()}
+        assert set(wrong) == {"Tora2LoadModel"} and "Value not in list" in str(wrong)
+
+
+@pytest.mark.parametrize("path", TINY, ids=lambda path: path.stem)
+def test_tiny_workflows_run(server, tiny_prompt, path):
+    done = server.run(tiny_prompt(path))
+    assert done["status"]["status_str"] == "success", done["status"]["messages"]
+    videos = [file for output in done["outputs"].values() for file in output.get("images", ()) if "mp4" in str(file)]
+    assert len(videos) == 2
+    for video in videos:
+        assert (server.base / "output" / video["subfolder"] / video["filename"]).stat().st_size > 1000
+
+
+def test_only_what_changed_runs_again(server, tiny_prompt):
+    prompt = tiny_prompt(ROOT / "workflows" / "two_entities_tiny.json")
+
+    def rerun(changed: dict) -> set[str]:
+        done = server.run(changed)
+        kept = next(message[1]["nodes"] for message in done["status"]["messages"] if message[0] == "execution_cached")
+        return {changed[key]["class_type"] for key in changed if key not in kept}
+
+    server.run(prompt)
+    after = {"Tora2Sampler", "Tora2Decode", "Tora2DrawTrajectories", "CreateVideo", "SaveVideo"}
+    assert rerun(with_inputs(prompt, "Tora2Sampler", seed=12345)) == after
+    drawing = json.dumps({"version": 1, "tracks": [{"name": "teddy bear", "points": [{"x": 0.5, "y": 0.5}]}]})
+    drawing = drawing.replace("}]}]}", '}]}, {"name": "penguin", "points": [{"x": 0.2, "y": 0.2}]}]}')
+    moved = rerun(with_inputs(prompt, "Tora2TrajectoryEditor", drawing=drawing))
+    assert moved == after | {"Tora2TrajectoryEditor", "Tora2EncodeTrajectories", "Tora2BindEntities"}
+
+
+def test_a_bad_drawing_is_refused_before_anything_runs(server, tiny_prompt):
+    prompt = tiny_prompt(ROOT / "workflows" / "trajectories_only_tiny.json")
+    answer = server.post("/prompt", {"prompt": with_inputs(prompt, "Tora2TrajectoryEditor", drawing="{}")})
+    assert "version" in json.dumps(answer["node_errors"])
+
+
+def test_cancelling_ends_sampling_soon(server, tiny_prompt):
+    prompt = with_inputs(
+        tiny_prompt(ROOT / "workflows" / "trajectories_only_tiny.json"), "Tora2Sampler", steps=1000, seed=77
+    )
+    started = server.post("/prompt", {"prompt": prompt})["prompt_id"]
+    stopped = []
+    timer = threading.Timer(5, lambda: (stopped.append(time.monotonic()), server.post("/interrupt", {})))
+    timer.start()
+    done = server.wait(started)
+    timer.join()
+    assert any(message[0] == "execution_interrupted" for message in done["status"]["messages"])
+    assert time.monotonic() - stopped[0] < 5
