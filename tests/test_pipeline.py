@@ -104,3 +104,19 @@ def test_references_without_encoders_are_refused(pipeline):
     bare = Tora2Pipeline(**pipeline.components)
     with pytest.raises(ConditionError, match="identity_encoders"):
         bare(PROMPT, entities=entities(), **CALL)
+
+
+def test_untrained_tora2_parts_give_plain_tora_bit_for_bit():
+    model = trained(transformer())
+    with torch.no_grad():
+        model.binding.appearance_gate.zero_()
+        model.binding.motion_gate.zero_()
+        for block in model.transformer_blocks:
+            block.personalization_attention.to_out.weight.zero_()
+            block.personalization_attention.to_out.bias.zero_()
+    pipe = Tora2Pipeline(tokenizer(), text_encoder(), vae(), model, scheduler(), flow_sigma=3.0, flow_window=25)
+    pipe.identity_encoders = IdentityEncoders(FakeSemantic(), FakeReid(), None, size=8)
+    pipe.set_progress_bar_config(disable=True)
+    tora = pipe(PROMPT, trajectories=document(), generator=seeded(), **CALL).frames
+    tora2 = pipe(PROMPT, trajectories=document(), entities=entities(), generator=seeded(), **CALL).frames
+    assert torch.equal(tora, tora2)
