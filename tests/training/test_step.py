@@ -80,10 +80,18 @@ def test_caption_dropout_keeps_the_phrases_words():
 def test_dropped_entities_are_out_of_the_contrast():
     model, data = trained(transformer()), batch()
     keep, drop = torch.tensor([False, False]), torch.tensor([True, False])
-    bound, _ = bind_batch(model, data, drop, keep)
-    assert bound.complete.tolist() == [False, False, True, True]
-    bound, _ = bind_batch(model, data, keep, drop)
-    assert bound.complete.tolist() == [False, False, True, True]
+    for dropped in ((drop, keep, keep), (keep, drop, keep), (drop, keep, drop)):
+        bound, _ = bind_batch(model, data, *dropped)
+        assert bound.complete.tolist() == [False, False, True, True]
+
+
+@torch.no_grad()
+def test_a_clip_without_entities_is_plain_tora():
+    model, data = trained(transformer()), batch()
+    everything = torch.ones(2, dtype=torch.bool)
+    _, maps = bind_batch(model, data, everything, ~everything, everything)
+    plain = model.traj_extractor(data.motion_latents)
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(maps, plain, strict=True))
 
 
 def test_tokens_are_padded_per_video():

@@ -25,7 +25,7 @@ from ..training.step import Recipe, TrainingBatch, training_losses
 from . import config, loop
 from .encode_clips import PER_SHARD
 
-RECIPE = Recipe(drop_caption=0.15, drop_references=0.1, drop_trajectories=0.1, keep_first_frame=0.2)
+RECIPE = Recipe(drop_caption=0.15, drop_references=0.1, drop_trajectories=0.1, drop_entities=0.2, keep_first_frame=0.25)
 
 
 class Shards:

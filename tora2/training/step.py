@@ -52,6 +52,7 @@ class Recipe:
 
     Attributes:
         drop_caption, drop_references, drop_trajectories: probability per clip, each drawn on its own.
+        drop_entities: probability of not binding any entity of a clip: its trajectories are then plain Tora's.
         contrastive_weight: lambda of equation 7.
         temperature: tau of equation 6 (not given in the paper).
         keep_first_frame: probability of giving the first frame to a model that takes one.
@@ -60,6 +61,7 @@ class Recipe:
     drop_caption: float = 0.5
     drop_references: float = 0.33
     drop_trajectories: float = 0.33
+    drop_entities: float = 0.0
     contrastive_weight: float = 0.2
     temperature: float = 0.07
     keep_first_frame: float = 1.0
@@ -93,8 +95,10 @@ def training_losses(
     drop_trajectories, keep_first = chance(recipe.drop_trajectories), chance(recipe.keep_first_frame)
     timesteps = torch.randint(len(alphas_cumprod), (videos,), generator=generator).to(device)
     noise = torch.randn(batch.latents.shape, generator=generator).to(device)
+    drop_entities = chance(recipe.drop_entities)
+    drop_references = drop_references | drop_entities
 
-    bound, motion_maps = bind_batch(transformer, batch, drop_references, drop_trajectories)
+    bound, motion_maps = bind_batch(transformer, batch, drop_references, drop_trajectories, drop_entities)
     tokens, mask = tokens_per_video(bound.tokens, ~drop_references[batch.video], batch.video, videos)
     frames = batch.latents.shape[1]
     keep_motion = (~drop_trajectories).to(batch.latents.dtype)[:, None, None]
@@ -129,13 +133,17 @@ def training_losses(
 
 
 def bind_batch(
-    transformer: Any, batch: TrainingBatch, drop_references: torch.Tensor, drop_trajectories: torch.Tensor
+    transformer: Any,
+    batch: TrainingBatch,
+    drop_references: torch.Tensor,
+    drop_trajectories: torch.Tensor,
+    drop_entities: torch.Tensor,
 ) -> tuple[BoundEntities, tuple[torch.Tensor, ...]]:
-    """Personalization, binding and motion maps of a batch; dropped conditions are out of the binding too."""
+    """Personalization, binding and motion maps of a batch; what is dropped, each [B] bool, is out of the binding."""
     videos = len(batch.latents)
     has_reference = ~drop_references[batch.video]
     tokens = transformer.personalization_extractor(batch.semantic, batch.reid, batch.face, batch.is_human)
-    words_mask = batch.word_index >= 0
+    words_mask = (batch.word_index >= 0) & ~drop_entities[batch.video][:, None]
     words = batch.text[batch.video[:, None], batch.word_index.clamp(min=0)] * words_mask[..., None]
     entities = EntityBatch(
         tokens=tokens * has_reference[:, None, None],
@@ -143,7 +151,7 @@ def bind_batch(
         words=words,
         words_mask=words_mask,
         points=batch.points,
-        visible=batch.visible & ~drop_trajectories[batch.video][:, None, None],
+        visible=batch.visible & ~(drop_trajectories | drop_entities)[batch.video][:, None, None],
         video=batch.video,
     )
     bound = transformer.binding(entities, transformer.traj_extractor.first_map(batch.motion_latents), videos)
