@@ -31,3 +31,7 @@ class WorkflowError(Tora2Error):
 
 class ConditionError(Tora2Error):
     """Conditions that do not fit together or do not fit the model, such as a video size it cannot make."""
+
+
+class TrainingError(Tora2Error):
+    """A training configuration, data set or run folder that cannot be used."""
