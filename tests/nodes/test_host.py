@@ -98,12 +98,7 @@ def everything(model, keep, references=True):
     )
 
 
-REFERENCES = pytest.param(
-    True, marks=pytest.mark.xfail(reason="extract_personalization takes the device from an offloaded weight")
-)
-
-
-@pytest.mark.parametrize("references", [False, REFERENCES])
+@pytest.mark.parametrize("references", [False, True])
 @pytest.mark.parametrize("keep", [True, False])
 def test_block_by_block_every_weight_is_there_when_it_is_read(model, in_blocks, keep, references):
     expected = everything(type(model)(model.bundle), keep, references)

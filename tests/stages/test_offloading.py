@@ -1,4 +1,4 @@
-"""Offloading hooks bring a module's weights only while its ``forward`` runs, so nothing may read them at other times."""
+"""Offloading hooks bring a module's weights only while its ``forward`` runs: nothing may read them at other times."""
 
 import pytest
 import torch

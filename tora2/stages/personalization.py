@@ -48,12 +48,13 @@ def extract_personalization(
         face_width=extractor.config.face_width,
         reid_width=extractor.config.reid_width,
     )
-    parameter = next(extractor.parameters())
+    # The model's device, not its parameters': those may be elsewhere until they are needed.
+    device, dtype = transformer.device, transformer.dtype
     tokens = extractor(
-        features.semantic.to(parameter),
-        features.reid.to(parameter),
-        features.face.to(parameter),
-        features.is_human.to(parameter.device),
+        features.semantic.to(device, dtype),
+        features.reid.to(device, dtype),
+        features.face.to(device, dtype),
+        features.is_human.to(device),
     )
     has_reference = features.has_reference.to(tokens.device)
     return PersonalizationConditions(
