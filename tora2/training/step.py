@@ -8,6 +8,8 @@ from typing import Any
 import torch
 
 from ..binding import BoundEntities, EntityBatch
+from .draws import Draws, draw
+from .gather import gather_rows
 from .losses import add_noise, contrastive_loss, diffusion_loss
 
 
@@ -25,6 +27,7 @@ class TrainingBatch:
         points: [E, K, T', 2] and visible [E, K, T']: the entity's tracks at the latent frames.
         video: [E] int, the entity's clip.
         identity: [E] int, equal for the same thing.
+        has_reference: [E] bool; None means that every entity has one.
     """
 
     latents: torch.Tensor
@@ -41,9 +44,16 @@ class TrainingBatch:
     visible: torch.Tensor
     video: torch.Tensor
     identity: torch.Tensor
+    has_reference: torch.Tensor | None = None
 
     def to(self, device: str | torch.device) -> TrainingBatch:
-        return TrainingBatch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return TrainingBatch(**{name: value if value is None else value.to(device) for name, value in values.items()})
+
+    def referenced(self, drop_references: torch.Tensor) -> torch.Tensor:
+        """[E] bool, entities whose reference is there and not dropped with its clip's, [B] bool."""
+        kept = ~drop_references[self.video]
+        return kept if self.has_reference is None else kept & self.has_reference
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,7 @@ def training_losses(
     rotary: tuple[torch.Tensor, torch.Tensor] | None,
     recipe: Recipe,
     generator: torch.Generator | None = None,
+    draws: Draws | None = None,
 ) -> dict[str, torch.Tensor]:
     """Losses of a batch.
 
@@ -82,24 +93,22 @@ def training_losses(
         alphas_cumprod: [1000] of the scheduler.
         rotary: tables from :func:`tora2.stages.denoising.rotary_tables`, or None.
         generator: on the CPU; draws timesteps, noise and dropouts, so that a resumed step repeats itself.
+        draws: made beforehand (see :func:`tora2.training.draws.draw_per_clip`), instead of by ``generator``.
 
     Returns:
-        ``loss`` (equation 7), ``diffusion`` and ``contrastive``.
+        ``loss`` (equation 7), ``diffusion`` and ``contrastive``. Where several processes train together, the contrast
+        is over the entities of all of them, and each process returns the same value of it.
     """
     device, videos = batch.latents.device, len(batch.latents)
-
-    def chance(probability: float) -> torch.Tensor:
-        return (torch.rand(videos, generator=generator) < probability).to(device)
-
-    drop_caption, drop_references = chance(recipe.drop_caption), chance(recipe.drop_references)
-    drop_trajectories, keep_first = chance(recipe.drop_trajectories), chance(recipe.keep_first_frame)
-    timesteps = torch.randint(len(alphas_cumprod), (videos,), generator=generator).to(device)
-    noise = torch.randn(batch.latents.shape, generator=generator).to(device)
-    drop_entities = chance(recipe.drop_entities)
-    drop_references = drop_references | drop_entities
+    if draws is None:
+        draws = draw(recipe, batch.latents.shape, len(alphas_cumprod), generator)
+    draws = draws.to(device)
+    drop_caption, drop_trajectories = draws.drop_caption, draws.drop_trajectories
+    drop_entities, drop_references = draws.drop_entities, draws.drop_references | draws.drop_entities
+    timesteps = draws.timesteps
 
     bound, motion_maps = bind_batch(transformer, batch, drop_references, drop_trajectories, drop_entities)
-    tokens, mask = tokens_per_video(bound.tokens, ~drop_references[batch.video], batch.video, videos)
+    tokens, mask = tokens_per_video(bound.tokens, batch.referenced(drop_references), batch.video, videos)
     frames = batch.latents.shape[1]
     keep_motion = (~drop_trajectories).to(batch.latents.dtype)[:, None, None]
     modulations = [
@@ -107,10 +116,10 @@ def training_losses(
         for scale, shift in transformer.motion_modulations(motion_maps, frames)
     ]
 
-    noisy, velocity = add_noise(batch.latents, noise, alphas_cumprod.to(device)[timesteps])
+    noisy, velocity = add_noise(batch.latents, draws.noise, alphas_cumprod.to(device)[timesteps])
     if transformer.takes_first_frame:
         first = torch.zeros_like(batch.latents)
-        first[:, :1] = batch.latents[:, :1] * keep_first[:, None, None, None, None]
+        first[:, :1] = batch.latents[:, :1] * draws.keep_first_frame[:, None, None, None, None]
         noisy = torch.cat([noisy, first], dim=2)
     prediction = transformer(
         noisy,
@@ -124,7 +133,8 @@ def training_losses(
     )[0]
 
     diffusion = diffusion_loss(prediction, velocity, batch.weights)
-    contrastive = contrastive_loss(bound.appearance, bound.motion, bound.complete, batch.identity, recipe.temperature)
+    entities = gather_rows(bound.appearance, bound.motion, bound.complete, batch.identity)
+    contrastive = contrastive_loss(*entities, recipe.temperature)
     return {
         "loss": diffusion + recipe.contrastive_weight * contrastive,
         "diffusion": diffusion,
@@ -141,7 +151,7 @@ def bind_batch(
 ) -> tuple[BoundEntities, tuple[torch.Tensor, ...]]:
     """Personalization, binding and motion maps of a batch; what is dropped, each [B] bool, is out of the binding."""
     videos = len(batch.latents)
-    has_reference = ~drop_references[batch.video]
+    has_reference = batch.referenced(drop_references)
     tokens = transformer.personalization_extractor(batch.semantic, batch.reid, batch.face, batch.is_human)
     words_mask = (batch.word_index >= 0) & ~drop_entities[batch.video][:, None]
     words = batch.text[batch.video[:, None], batch.word_index.clamp(min=0)] * words_mask[..., None]
@@ -170,7 +180,7 @@ def tokens_per_video(
         [B, n * l_p, d_p] and the mask [B, n * l_p] of real tokens, n = most entities in a video.
     """
     counts = torch.bincount(video, minlength=videos)
-    most = int(counts.max())
+    most = max(1, int(counts.max()))
     place = torch.arange(len(video), device=video.device) - (counts.cumsum(0) - counts)[video]
     rows = tokens.new_zeros(videos, most, *tokens.shape[1:])
     rows = rows.index_put((video, place), tokens)
