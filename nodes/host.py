@@ -109,16 +109,22 @@ def _stamp(file: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def load_model(name: str, precision: str = "auto", offload: str = "auto") -> HostedModel:
-    from ..tora2.checkpoints.loading import load
-
+def find_model(name: str) -> Any:
+    """The model's files; ConditionError says where they belong if there are none."""
     sources = _sources()
     if name not in sources:
         raise ConditionError(
-            f"The model {name!r} is not there; put it into {model_roots()[0] / MODEL_FOLDER} or choose one of "
-            f"{', '.join(sources)}."
+            f"The model {name!r} is not in {model_roots()[0]}: put its files there (README, 'Full size', says which "
+            f"file goes where) and refresh, or choose one that is there: {', '.join(sources)}."
         )
-    bundle = load(sources[name], resolve_precision(precision), tokenizer=_own_t5_tokenizer())
+    return sources[name]
+
+
+def load_model(name: str, precision: str = "auto", offload: str = "auto") -> HostedModel:
+    from ..tora2.checkpoints.loading import load
+
+    source = find_model(name)
+    bundle = load(source, resolve_precision(precision), tokenizer=_own_t5_tokenizer())
     return HostedModel(bundle, offload)
 
 

@@ -55,6 +55,10 @@ class Tora2LoadModel(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, model: str | None = None) -> bool | str:
+        return host.message_of(host.find_model, model)
+
+    @classmethod
     def fingerprint_inputs(cls, model: str, **_) -> str:
         return host.model_fingerprint(model)
 

@@ -205,7 +205,7 @@ def test_everything_that_nodes_pass_on_is_moved(host, monkeypatch):
 
 def test_an_unknown_model_is_named(host, monkeypatch):
     monkeypatch.setattr(host, "_sources", lambda: {"tora2-tiny": None})
-    with pytest.raises(ConditionError, match="'gone' is not there.*tora2-tiny"):
+    with pytest.raises(ConditionError, match="'gone' is not in .*tora2-tiny"):
         host.load_model("gone")
     assert host.model_fingerprint("gone") == ""
 
