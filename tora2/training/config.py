@@ -106,6 +106,7 @@ class RunConfig:
         save_every, keep: steps between checkpoints, and how many are kept.
         log_every: steps between lines of metrics.
         patience: steps in a row without a finite gradient after which the run stops.
+        export_dtype: fp32, bf16 or fp16, of the files that are written at the end.
     """
 
     out: str = ""
@@ -118,6 +119,7 @@ class RunConfig:
     keep: int = 3
     log_every: int = 10
     patience: int = 20
+    export_dtype: str = "fp16"
 
 
 @dataclass(frozen=True)
@@ -270,6 +272,7 @@ def _check(config: TrainingConfig, where: str) -> None:
         refuse("recipe.temperature", config.recipe.temperature, "greater than 0")
     for name, value, choices in (
         ("run.precision", config.run.precision, PRECISIONS),
+        ("run.export_dtype", config.run.export_dtype, PRECISIONS),
         ("model.frozen_dtype", config.model.frozen_dtype, PRECISIONS),
         ("optimizer.decay", optimizer.decay, DECAYS),
     ):

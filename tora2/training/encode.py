@@ -1,0 +1,183 @@
+"""`train --encode`: samples of the open format -> shards of latents and frozen features, once before the training."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from einops import rearrange
+
+from ..checkpoints.saving import write_safetensors
+from ..conditions import VideoSize
+from ..errors import Tora2Error, TrainingError
+from ..personalization.encoders import encode_identities
+from ..phrases import find_phrase, tokenize_prompt
+from ..stages.motion import check_size, encode_colors, motion_colors, to_latent_frames
+from ..stages.text import encode_text
+from .config import TrainingConfig
+from .models import open_source, sizes_of
+from .samples import Sample, parse_sample, sample_files
+from .shards import collate
+
+
+class SampleEncoder:
+    """The frozen networks of a model, as its generations use them.
+
+    Args:
+        bundle: with VAE, tokenizer, text encoder and the identity encoders.
+        transformer_config: of the model to be trained, for the widths that it expects.
+        keep_ids: store token ids instead of text states, for a text encoder that is trained.
+    """
+
+    def __init__(self, bundle: Any, transformer_config: Any, *, keep_ids: bool, device: str | torch.device = "cpu"):
+        self.bundle, self.config, self.keep_ids = bundle, transformer_config, keep_ids
+        self.vae = bundle.vae.to(device).eval()
+        self.text_encoder = None if keep_ids else bundle.text_encoder.to(device).eval()
+        self.null_text = None if keep_ids else self._states("")
+
+    @torch.no_grad()
+    def __call__(self, sample: Sample) -> dict[str, torch.Tensor]:
+        """One clip of a shard, its tensors without the leading dimension of clips.
+
+        Raises:
+            Tora2Error: a phrase that is not in the caption, a reference that an encoder cannot read, ...
+        """
+        frames, _, height, width = sample.clip.shape
+        size = VideoSize(frames, height, width)
+        pixels = rearrange(sample.clip, "t c h w -> 1 c t h w").to(self.vae.device, self.vae.dtype)
+        latents = self.vae.encode(pixels).latent_dist.mode() * self.vae.config.scaling_factor
+        latents = rearrange(latents, "1 c t h w -> t c h w")
+        ids, offsets, truncated = tokenize_prompt(
+            self.bundle.tokenizer, sample.caption, self.config["max_text_seq_length"]
+        )
+        words = [
+            find_phrase(sample.caption, entity.phrase, offsets, truncated_from=truncated) for entity in sample.entities
+        ]
+        if self.keep_ids:
+            text = {"ids": ids[0]}
+        else:
+            text = {"text": self._states(sample.caption)[0], "null_text": self.null_text}
+        return {
+            "latents": latents,
+            "motion_latents": self.motion_latents(sample, size)[0],
+            "weights": torch.ones_like(latents[:, :1]),
+            "word_index": _padded(words),
+            "identity": torch.tensor([identity_number(name) for name in sample.identities], dtype=torch.int64),
+            **text,
+            **self._tracks(sample, frames),
+            **self._features(sample),
+        }
+
+    def motion_latents(self, sample: Sample, size: VideoSize) -> torch.Tensor:
+        """[1, T', C, H', W'] of all tracks of the sample."""
+        points = torch.cat([*sample.points, torch.zeros(0, size.frames, 2)])
+        visible = torch.cat([*sample.visible, torch.zeros(0, size.frames, dtype=torch.bool)])
+        if not len(points):  # no track: a map without motion
+            points, visible = torch.zeros(1, size.frames, 2), torch.zeros(1, size.frames, dtype=torch.bool)
+        colors = motion_colors(
+            points.to(self.vae.device),
+            visible.to(self.vae.device),
+            size,
+            self.bundle.config.flow_sigma,
+            self.bundle.config.flow_window,
+        )
+        return encode_colors(self.vae, colors[None])
+
+    def _states(self, prompt: str) -> torch.Tensor:
+        length = self.config["max_text_seq_length"]
+        return encode_text(self.text_encoder, self.bundle.tokenizer, prompt, max_length=length).embeds
+
+    def _tracks(self, sample: Sample, frames: int) -> dict[str, torch.Tensor]:
+        most = max([1, *(len(track) for track in sample.points)])
+        points = torch.full((len(sample.points), most, frames, 2), 0.5)
+        visible = torch.zeros(len(sample.points), most, frames, dtype=torch.bool)
+        for index, (places, seen) in enumerate(zip(sample.points, sample.visible, strict=True)):
+            points[index, : len(places)], visible[index, : len(places)] = places, seen
+        points, visible = to_latent_frames(points, visible)
+        return {"points": points, "visible": visible}
+
+    def _features(self, sample: Sample) -> dict[str, torch.Tensor]:
+        extractor = self.config["personalization_config"] or {}
+        variant = extractor.get("variant", "dpe")
+        features = encode_identities(
+            sample.entities,
+            semantic=self.bundle.encoder("semantic"),
+            face=self.bundle.face,
+            reid=self.bundle.reid,
+            size=self.bundle.config.reference_size,
+            uses_face=variant in ("dpe", "dino+reid|face"),
+            uses_reid=variant != "dino",
+            face_width=extractor.get("face_width", 512),
+            reid_width=extractor.get("reid_width", 1024),
+        )
+        names = ("semantic", "reid", "face", "is_human", "has_reference")
+        return {name: getattr(features, name) for name in names}
+
+
+def identity_number(name: str) -> int:
+    """The same 62-bit number for the same name, in every process and on every machine."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 2
+
+
+def _padded(rows: list[list[int]]) -> torch.Tensor:
+    most = max([1, *map(len, rows)])
+    return torch.tensor([row + [-1] * (most - len(row)) for row in rows], dtype=torch.int64).reshape(-1, most)
+
+
+def encode_samples(
+    config: TrainingConfig, *, device: str | torch.device = "cpu", say: Callable[[str], None] = print
+) -> int:
+    """Write ``data.samples`` as shards into ``data.path``; shards that exist are kept, so it can be broken off.
+
+    A sample that cannot be used is named in one sentence and left out.
+
+    Returns:
+        the number of clips that this call encoded.
+
+    Raises:
+        TrainingError: nothing could be encoded, or a setting is missing.
+    """
+    data = config.data
+    if not data.samples or not data.path:
+        raise TrainingError("`train --encode` needs `data.samples`, what it reads, and `data.path`, what it writes.")
+    bundle = open_source(config.model)
+    if bundle is None:
+        raise TrainingError("`train --encode` needs `model.source`, the model whose VAE and encoders it uses.")
+    size = check_size(VideoSize(data.frames, data.height, data.width))
+    encoder = SampleEncoder(
+        bundle, sizes_of(config.model, bundle), keep_ids=config.model.train_text_encoder, device=device
+    )
+    out = Path(data.path)
+    done = {int(match[1]) for path in out.glob("*.safetensors") if (match := re.match(r"(\d+)", path.name))}
+    encoded, clips, first = 0, [], 0
+    index = -1
+    for index, (name, files) in enumerate(sample_files(data.samples)):
+        if index % data.clips_per_shard == 0:
+            encoded += _write(out, first, clips, say)
+            first, clips = index, []
+        if first in done:
+            continue
+        try:
+            clips.append(encoder(parse_sample(name, files, size, data.fps, need_clip=True)))
+        except Tora2Error as error:
+            say(f"left out: {error}" if name in str(error) else f"left out: Sample {name}: {error}")
+    encoded += _write(out, first, clips, say)
+    if not encoded and not done:
+        raise TrainingError(f"Of the {index + 1} samples in {data.samples} none could be encoded.")
+    return encoded
+
+
+def _write(out: Path, first: int, clips: list[dict[str, torch.Tensor]], say: Callable[[str], None]) -> int:
+    if clips:
+        shard = {name: tensor.cpu() for name, tensor in collate([_on_cpu(clip) for clip in clips]).items()}
+        path = write_safetensors(out / f"{first:08d}.safetensors", shard, torch.float16)
+        say(f"wrote {path} ({len(clips)} clips)")
+    return len(clips)
+
+
+def _on_cpu(clip: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.cpu() for name, tensor in clip.items()}

@@ -1,0 +1,327 @@
+"""The training loop on accelerate: one process or many, broken off and taken up again at any step."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import TrainingError
+from . import models, state
+from .config import TrainingConfig, learning_rate
+from .draws import Draws, draw_per_clip, mix
+from .metrics import Metrics
+from .module import parameter_groups, trained_parameters
+from .shards import Shards, micro_batches
+
+MIXED = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+
+
+def make_accelerator(config: TrainingConfig) -> Any:
+    """An Accelerator for the launcher's environment (one process, DDP or FSDP2).
+
+    Raises:
+        TrainingError: accelerate is not installed, or the launcher asks for what is not supported.
+    """
+    try:
+        from accelerate import Accelerator, PartialState
+        from accelerate.utils import DistributedDataParallelKwargs, DistributedType
+    except ImportError as error:
+        raise TrainingError("Training needs accelerate: install it with `pip install accelerate`.") from error
+
+    passes = len(micro_batches(0, config.run.batch, config.run.micro_batch, PartialState().num_processes, 0))
+    accelerator = Accelerator(
+        mixed_precision=MIXED[config.run.precision],
+        gradient_accumulation_steps=passes,
+        # The only buffers are frozen statistics, equal everywhere.
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)],
+    )
+    if accelerator.distributed_type == DistributedType.FSDP and not accelerator.is_fsdp2:
+        raise TrainingError("Of FSDP only version 2 is supported: set `fsdp_version: 2` in accelerate's configuration.")
+    if accelerator.distributed_type not in (
+        DistributedType.NO,
+        DistributedType.FSDP,
+        *(kind for kind in DistributedType if kind.value.startswith("MULTI_")),
+    ):
+        raise TrainingError(f"{accelerator.distributed_type.value} is not supported: use one process, DDP or FSDP2.")
+    return accelerator
+
+
+class Trainer:
+    """Trains what a configuration says.
+
+    Args:
+        config: checked.
+        resume: go on from the run's last checkpoint; without one, begin.
+        minutes: stop (and save) after this time.
+        quiet: no progress bar.
+    """
+
+    def __init__(self, config: TrainingConfig, *, resume: bool = False, minutes: float = math.inf, quiet: bool = False):
+        self.config, self.minutes, self.quiet = config, minutes, quiet
+        if not config.run.out:
+            raise TrainingError("`run.out`, the run's folder, is not set.")
+        self.out = Path(config.run.out)
+        found = state.checkpoints(self.out)
+        if found and not resume:
+            raise TrainingError(
+                f"{self.out} holds a run already ({found[-1].name}): give --resume to go on, or another `run.out`."
+            )
+        self.shards = Shards(config.data.path, config.run.seed, config.data.pool)
+        self.accelerator = make_accelerator(config)
+        torch.manual_seed(config.run.seed)  # every process makes the same new parts
+        self.built = models.build(config, has_text=self.shards.has_text)
+        self.module = self.built.module.train()
+        self._check_size()
+
+        rates = config.optimizer
+        self.rates = {
+            "adapter": rates.rate,
+            "base": rates.base_rate or rates.rate,
+            "text": rates.text_rate or rates.rate,
+        }
+        optimizer = torch.optim.AdamW(
+            parameter_groups(self.module, self.rates),
+            betas=rates.betas,
+            eps=rates.epsilon,
+            weight_decay=rates.weight_decay,
+        )
+        self.wrapped, self.optimizer = self.accelerator.prepare(self.module, optimizer)
+        self.module = self.built.module = self.accelerator.unwrap_model(self.wrapped)
+        self.parameters = trained_parameters(self.module)
+        self.step = self.place = self.skipped = self.skipped_in_a_row = 0
+        self.average: state.Average | None = None
+        if found:
+            self._restore(found[-1])
+        elif rates.ema:
+            self.average = state.Average(self.parameters, rates.ema)
+        self.stopping = False
+
+    def run(self) -> None:
+        """Train until the last step, the time limit, or an interrupt; save; export at the last step."""
+        from .validation import Validator
+
+        run, main = self.config.run, self.accelerator.is_main_process
+        metrics = Metrics(self.out, self.step, run.steps, quiet=self.quiet) if main else None
+        validator = Validator(self.config.validation, self.built) if self.config.validation.every else None
+        begun, saved = time.monotonic(), self.step
+        self.seen: list[dict[str, torch.Tensor]] = []
+        self.told = begun
+        try:
+            with self._interrupts(), ThreadPoolExecutor(1) as reader:
+                for batch in self._batches(reader):
+                    self._one_step(batch)
+                    if metrics is not None:
+                        metrics.step()
+                    if self.step % run.log_every == 0 or self.step == run.steps:
+                        self._tell(metrics)
+                    if validator is not None and self.step % self.config.validation.every == 0:
+                        self._validate(validator, metrics)
+                    if self.step % run.save_every == 0:
+                        self.save()
+                        saved = self.step
+                    if self._agree_to_stop(time.monotonic() - begun > 60 * self.minutes):
+                        break
+            if saved != self.step:
+                self.save()
+            if self.step >= run.steps:
+                self.export(metrics)
+        finally:
+            if metrics is not None:
+                metrics.close()
+
+    def _batches(self, reader: ThreadPoolExecutor) -> Iterator[list[tuple[dict[str, torch.Tensor], Draws]]]:
+        """One step's passes after the other; the next step's are read while one is computed."""
+        run = self.config.run
+        pending = reader.submit(self._read, self.place)
+        while self.step < run.steps:
+            current = pending.result()
+            pending = reader.submit(self._read, self.place + run.batch)
+            yield current
+        pending.result()
+
+    def _read(self, place: int) -> list[tuple[dict[str, torch.Tensor], Draws]]:
+        run, process = self.config.run, self.accelerator
+        timesteps = len(self.module.alphas_cumprod)
+        passes = []
+        for places in micro_batches(place, run.batch, run.micro_batch, process.num_processes, process.process_index):
+            raw = self.shards.batch(places)
+            shape = tuple(raw["latents"].shape)
+            passes.append((raw, draw_per_clip(self.config.recipe, shape, timesteps, run.seed, places)))
+        return passes
+
+    def _one_step(self, passes: list[tuple[dict[str, torch.Tensor], Draws]]) -> None:
+        run, device = self.config.run, self.accelerator.device
+        torch.manual_seed(mix(run.seed, self.place))  # should a part draw by itself, a resumed run draws the same
+        factor = learning_rate(self.config.optimizer, self.step, run.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["rate"] * factor
+        figures: dict[str, torch.Tensor] = {}
+        for raw, draws in passes:
+            raw = {name: tensor.to(device, non_blocking=True) for name, tensor in raw.items()}
+            with self.accelerator.accumulate(self.wrapped):
+                losses = self.wrapped(raw, draws.to(device))
+                self.accelerator.backward(losses["loss"])
+            for name, value in losses.items():
+                figures[name] = figures.get(name, 0.0) + value.detach().float() / len(passes)
+        norm = self._clip()
+        self.place += run.batch
+        self.step += 1
+        if self._descend(norm):
+            self.skipped_in_a_row = 0
+            if self.average is not None:
+                self.average.update(self.parameters, self.step)
+        self.seen.append(figures | {"norm": norm, "rate": torch.tensor(self.rates["adapter"] * factor)})
+
+    def _clip(self) -> torch.Tensor:
+        """Norm of the whole gradient, which is cut to the largest allowed."""
+        self.accelerator.unscale_gradients()
+        largest = self.config.optimizer.clip or math.inf
+        return state.full(nn.utils.clip_grad_norm_(list(self.parameters.values()), largest)).float()
+
+    def _descend(self, norm: torch.Tensor) -> bool:
+        """Step, unless the gradient is not finite; the same decision in every process. False if it was skipped."""
+        finite = bool(torch.isfinite(norm))
+        if finite or self.accelerator.scaler is not None:  # fp16's scaler skips by itself, and learns from it
+            self.optimizer.step()
+        self.optimizer.zero_grad()
+        if finite:
+            return True
+        self.skipped += 1
+        self.skipped_in_a_row += 1
+        if self.skipped_in_a_row >= self.config.run.patience:
+            raise TrainingError(
+                f"The gradient was not finite for {self.skipped_in_a_row} steps in a row, up to step {self.step}: go "
+                "on from the last checkpoint with a lower `optimizer.rate`, or with `run.precision` fp32."
+            )
+        return False
+
+    def _tell(self, metrics: Metrics | None) -> None:
+        names = list(self.seen[0])
+        device = self.accelerator.device
+        means = torch.stack([torch.stack([one[name].to(device) for one in self.seen]).mean() for name in names])
+        means = self.accelerator.reduce(means, "mean").tolist()
+        now = time.monotonic()
+        if metrics is not None:
+            clips = len(self.seen) * self.config.run.batch / max(now - self.told, 1e-9)
+            values = dict(zip(names, means, strict=True))
+            metrics.log(self.step, values | {"clips_per_second": clips, "skipped": self.skipped})
+        self.seen, self.told = [], now
+
+    def _agree_to_stop(self, stop: bool) -> bool:
+        """Every process leaves the loop at the same step."""
+        stop = stop or self.stopping
+        if self.accelerator.num_processes == 1:
+            return stop
+        return bool(self.accelerator.reduce(torch.tensor(float(stop), device=self.accelerator.device)) > 0)
+
+    @contextmanager
+    def _interrupts(self) -> Iterator[None]:
+        """The first SIGINT or SIGTERM ends the loop after its step; the second one ends the process."""
+        before = {}
+
+        def stop(number, frame):
+            self.stopping = True
+            signal.signal(number, before[number])
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                before[number] = signal.signal(number, stop)
+            except ValueError:  # not the main thread
+                break
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def save(self) -> None:
+        """Write a checkpoint; every process must call this."""
+        weights = {name: state.full(value).cpu() for name, value in self.parameters.items()}
+        average = self.average.values if self.average is not None else {}
+        average = {name: state.full(value).cpu() for name, value in average.items()}
+        optimizer: dict[str, Any] = {"parameters": state.optimizer_tensors(self._inner_optimizer, self.parameters)}
+        if self.accelerator.scaler is not None:
+            optimizer["scaler"] = self.accelerator.scaler.state_dict()
+        if self.accelerator.is_main_process:
+            state.save_checkpoint(
+                self.out,
+                weights=weights,
+                average=average,
+                optimizer=optimizer,
+                state={
+                    "step": self.step,
+                    "place": self.place,
+                    "skipped": self.skipped,
+                    "skipped_in_a_row": self.skipped_in_a_row,
+                    "clips": len(self.shards),
+                    "config": dataclasses.asdict(self.config),
+                },
+                keep=self.config.run.keep,
+            )
+        self.accelerator.wait_for_everyone()
+
+    def _restore(self, folder: Path) -> None:
+        kept, weights, average, optimizer = state.load_checkpoint(folder)
+        state.restore_parameters(self.parameters, weights, folder)
+        state.restore_optimizer(self._inner_optimizer, self.parameters, optimizer["parameters"])
+        if self.accelerator.scaler is not None and "scaler" in optimizer:
+            self.accelerator.scaler.load_state_dict(optimizer["scaler"])
+        self.step, self.place = kept["step"], kept["place"]
+        self.skipped, self.skipped_in_a_row = kept["skipped"], kept["skipped_in_a_row"]
+        if self.config.optimizer.ema:
+            self.average = state.Average(self.parameters, self.config.optimizer.ema)
+            for name, value in average.items():
+                self.average.values[name].copy_(state.spread(value, self.parameters[name]))
+
+    def export(self, metrics: Metrics | None = None) -> None:
+        """Write the (averaged) weights as files that the nodes load: OUT/adapter.safetensors, OUT/model."""
+        model = self.config.model
+        sharded = any(hasattr(value, "full_tensor") for value in self.module.state_dict().values())
+        say = metrics.say if metrics is not None else print
+        if sharded:
+            if self.accelerator.is_main_process:
+                say("A model spread by FSDP is exported by one process: run `train CONFIG --export` without launcher.")
+            return
+        if self.accelerator.is_main_process:
+            with self.averaged():
+                dtype = models.DTYPES[self.config.run.export_dtype]
+                whole = model.train_base or model.train_text_encoder
+                for path in models.export(self.built, self.out, dtype, whole=whole):
+                    say(f"wrote {path}")
+        self.accelerator.wait_for_everyone()
+
+    def averaged(self):
+        """Context in which the averaged weights stand in the model."""
+        return self.average.in_place(self.parameters) if self.average is not None else nullcontext()
+
+    def _validate(self, validator: Any, metrics: Metrics | None) -> None:
+        if metrics is not None and not hasattr(next(iter(self.parameters.values())), "full_tensor"):
+            self.module.eval()
+            with self.averaged(), self.accelerator.autocast():
+                for name, frames in validator(self.out / "validation" / f"step-{self.step:08d}"):
+                    metrics.video(self.step, name, frames)
+            self.module.train()
+        self.accelerator.wait_for_everyone()
+
+    @property
+    def _inner_optimizer(self) -> torch.optim.Optimizer:
+        return getattr(self.optimizer, "optimizer", self.optimizer)
+
+    def _check_size(self) -> None:
+        config = self.module.transformer.config
+        channels = config.out_channels or config.in_channels
+        if self.shards.shape[1] != channels:
+            raise TrainingError(
+                f"The clips in {self.shards.folder} have latents of {self.shards.shape[1]} channels, but the model's "
+                f"have {channels}: encode them with this model's VAE."
+            )
