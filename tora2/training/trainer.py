@@ -18,42 +18,11 @@ from torch import nn
 from ..errors import TrainingError
 from . import models, state
 from .config import TrainingConfig, learning_rate
+from .distribution import is_sharded, make_accelerator, prepare
 from .draws import Draws, draw_per_clip, mix
 from .metrics import Metrics
 from .module import parameter_groups, trained_parameters
 from .shards import Shards, micro_batches
-
-MIXED = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
-
-
-def make_accelerator(config: TrainingConfig) -> Any:
-    """An Accelerator for the launcher's environment (one process, DDP or FSDP2).
-
-    Raises:
-        TrainingError: accelerate is not installed, or the launcher asks for what is not supported.
-    """
-    try:
-        from accelerate import Accelerator, PartialState
-        from accelerate.utils import DistributedDataParallelKwargs, DistributedType
-    except ImportError as error:
-        raise TrainingError("Training needs accelerate: install it with `pip install accelerate`.") from error
-
-    passes = len(micro_batches(0, config.run.batch, config.run.micro_batch, PartialState().num_processes, 0))
-    accelerator = Accelerator(
-        mixed_precision=MIXED[config.run.precision],
-        gradient_accumulation_steps=passes,
-        # The only buffers are frozen statistics, equal everywhere.
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)],
-    )
-    if accelerator.distributed_type == DistributedType.FSDP and not accelerator.is_fsdp2:
-        raise TrainingError("Of FSDP only version 2 is supported: set `fsdp_version: 2` in accelerate's configuration.")
-    if accelerator.distributed_type not in (
-        DistributedType.NO,
-        DistributedType.FSDP,
-        *(kind for kind in DistributedType if kind.value.startswith("MULTI_")),
-    ):
-        raise TrainingError(f"{accelerator.distributed_type.value} is not supported: use one process, DDP or FSDP2.")
-    return accelerator
 
 
 class Trainer:
@@ -89,13 +58,16 @@ class Trainer:
             "base": rates.base_rate or rates.rate,
             "text": rates.text_rate or rates.rate,
         }
-        optimizer = torch.optim.AdamW(
-            parameter_groups(self.module, self.rates),
-            betas=rates.betas,
-            eps=rates.epsilon,
-            weight_decay=rates.weight_decay,
-        )
-        self.wrapped, self.optimizer = self.accelerator.prepare(self.module, optimizer)
+
+        def optimizer(module: nn.Module) -> torch.optim.Optimizer:
+            return torch.optim.AdamW(
+                parameter_groups(module, self.rates),
+                betas=rates.betas,
+                eps=rates.epsilon,
+                weight_decay=rates.weight_decay,
+            )
+
+        self.wrapped, self.optimizer = prepare(self.accelerator, self.module, optimizer)
         self.module = self.built.module = self.accelerator.unwrap_model(self.wrapped)
         self.parameters = trained_parameters(self.module)
         self.step = self.place = self.skipped = self.skipped_in_a_row = 0
@@ -286,9 +258,8 @@ class Trainer:
     def export(self, metrics: Metrics | None = None) -> None:
         """Write the (averaged) weights as files that the nodes load: OUT/adapter.safetensors, OUT/model."""
         model = self.config.model
-        sharded = any(hasattr(value, "full_tensor") for value in self.module.state_dict().values())
         say = metrics.say if metrics is not None else print
-        if sharded:
+        if is_sharded(self.module):
             if self.accelerator.is_main_process:
                 say("A model spread by FSDP is exported by one process: run `train CONFIG --export` without launcher.")
             return
@@ -305,7 +276,7 @@ class Trainer:
         return self.average.in_place(self.parameters) if self.average is not None else nullcontext()
 
     def _validate(self, validator: Any, metrics: Metrics | None) -> None:
-        if metrics is not None and not hasattr(next(iter(self.parameters.values())), "full_tensor"):
+        if metrics is not None and not is_sharded(self.module):
             self.module.eval()
             with self.averaged(), self.accelerator.autocast():
                 for name, frames in validator(self.out / "validation" / f"step-{self.step:08d}"):

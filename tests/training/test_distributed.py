@@ -1,0 +1,98 @@
+"""Two CPU processes that take half of each batch give the losses, gradients and weights of one that takes it all."""
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from training_runs import run_config, train, train_together, write_shards
+
+from tora2.training import state
+from tora2.training.config import TrainingConfig
+from tora2.training.metrics import read_metrics
+
+
+def toml(config: TrainingConfig) -> str:
+    """The configuration as --set arguments would be long: as a TOML file."""
+    import dataclasses
+    import json
+
+    def value(item):
+        if isinstance(item, dict):
+            return "{ " + ", ".join(f"{key} = {value(part)}" for key, part in item.items() if part is not None) + " }"
+        return json.dumps(item)
+
+    return "\n".join(
+        f"[{table}]\n" + "\n".join(f"{key} = {value(item)}" for key, item in values.items())
+        for table, values in dataclasses.asdict(config).items()
+    )
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_shards(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def alone(data, tmp_path_factory):
+    """One process, one pass of four clips a step, and its first gradient."""
+    out = tmp_path_factory.mktemp("alone")
+    train(settings(data, out))
+    return out
+
+
+def settings(data, out, micro_batch=4):
+    # The first step's moments hold its whole gradient: (1 - beta_1) * g.
+    return run_config(
+        data,
+        out,
+        recipe={"drop_references": 0.2, "drop_trajectories": 0.2, "contrastive_weight": 1.0},
+        run={"steps": 3, "micro_batch": micro_batch, "save_every": 1, "keep": 5},
+        optimizer={"clip": 0.0},
+    )
+
+
+def compare(alone, out):
+    for one, other in zip(read_metrics(alone), read_metrics(out), strict=True):
+        for name in ("loss", "diffusion", "contrastive", "norm"):
+            assert other[name] == pytest.approx(one[name], rel=1e-4), (one["step"], name)
+    assert any(line["contrastive"] > 0 for line in read_metrics(alone))
+    folders = [state.checkpoints(folder)[0] for folder in (alone, out)]
+    one, other = (torch.load(folder / "optimizer.pt", weights_only=True)["parameters"] for folder in folders)
+    worst = 0.0
+    for name, values in one.items():
+        gradient, difference = values["exp_avg"], other[name]["exp_avg"] - values["exp_avg"]
+        worst = max(worst, float(difference.norm() / gradient.norm().clamp(min=1e-6)))
+    assert worst < 1e-3, "the gradients of the first step"
+    one, other = (load_file(state.checkpoints(folder)[-1] / "weights.safetensors") for folder in (alone, out))
+    apart = max(float((other[name] - value).abs().max()) for name, value in one.items())
+    print(f"gradients differ by {worst:.1e} of their norm, weights after 3 steps by at most {apart:.1e}")
+    return worst
+
+
+def together(data, out, config_file, port, **environment):
+    config_file.write_text(toml(settings(data, out, micro_batch=2)), encoding="utf-8")
+    train_together([str(config_file)], port=port, **environment)
+
+
+def test_ddp_gives_what_one_process_gives(data, alone, tmp_path):
+    together(data, tmp_path / "out", tmp_path / "c.toml", 29_611)
+    compare(alone, tmp_path / "out")
+    assert (tmp_path / "out" / "adapter.safetensors").is_file()
+
+
+def test_fsdp_gives_what_one_process_gives_and_goes_on_alone(data, alone, tmp_path):
+    together(
+        data,
+        tmp_path / "out",
+        tmp_path / "c.toml",
+        29_612,
+        ACCELERATE_USE_FSDP="true",
+        FSDP_VERSION="2",
+        FSDP_AUTO_WRAP_POLICY="TRANSFORMER_BASED_WRAP",
+        FSDP_RESHARD_AFTER_FORWARD="true",
+        FSDP_CPU_RAM_EFFICIENT_LOADING="false",
+    )
+    compare(alone, tmp_path / "out")
+    assert not (tmp_path / "out" / "adapter.safetensors").exists(), "nobody held the whole model"
+    config = settings(data, tmp_path / "out")
+    trainer = train(config, resume=True)
+    assert trainer.step == 3 and (tmp_path / "out" / "adapter.safetensors").is_file()
