@@ -50,7 +50,7 @@ def write_shards(folder: Path, shards: int = 2, clips: int = 6) -> Path:
     return folder
 
 
-def run_config(data: Path, out: Path, **tables) -> TrainingConfig:
+def run_config(data: Path, out: Path, /, **tables) -> TrainingConfig:
     """A run of the small model on the CPU; ``tables`` replace single values, as ``run={"steps": 3}``."""
     settings = {
         "model": {"scratch": True, "train_base": True, "transformer": BASE | TORA2 | {"num_layers": 2}},

@@ -35,8 +35,10 @@ class SampleEncoder:
 
     def __init__(self, bundle: Any, transformer_config: Any, *, keep_ids: bool, device: str | torch.device = "cpu"):
         self.bundle, self.config, self.keep_ids = bundle, transformer_config, keep_ids
-        self.vae = bundle.vae.to(device).eval()
-        self.text_encoder = None if keep_ids else bundle.text_encoder.to(device).eval()
+        # Processors compute in half precision slowly and badly.
+        dtype = torch.float32 if torch.device(device).type == "cpu" else None
+        self.vae = bundle.vae.to(device, dtype).eval()
+        self.text_encoder = None if keep_ids else bundle.text_encoder.to(device, dtype).eval()
         self.null_text = None if keep_ids else self._states("")
 
     @torch.no_grad()

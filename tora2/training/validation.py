@@ -55,7 +55,7 @@ class Validator:
         text_encoder = module.text_encoder or bundle.text_encoder
         vae = bundle.vae
         for part in (text_encoder, vae):
-            part.to(device)
+            part.to(device, torch.float32 if device.type == "cpu" else None)
         text = encode_text(text_encoder, bundle.tokenizer, scene.caption, "", transformer.config.max_text_seq_length)
         personalization = None
         if scene.entities:

@@ -1,0 +1,135 @@
+"""Open samples encoded by tora2-tiny's own networks, trained on, and shown as validation videos."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from open_samples import sample, write_loose
+from safetensors.torch import load_file
+from small_models import TORA2
+from training_runs import run_config, train
+
+import tora2.tiny
+from tora2.checkpoints.loading import load
+from tora2.errors import TrainingError
+from tora2.tiny.config import TRANSFORMER
+from tora2.training import state
+from tora2.training.encode import encode_samples, identity_number
+from tora2.training.shards import Shards
+
+WEIGHTS = Path(tora2.tiny.__file__).parent / "weights"
+SMALLER = TRANSFORMER | {"num_layers": 1, "motion_channels": TORA2["motion_channels"]}
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("samples")
+    files = sample(frames=9, height=64, width=64)
+    for name in ("a", "b", "c"):
+        write_loose(folder, name, files)
+    write_loose(folder, "broken", files | {"txt": b"nobody is named here"})
+    return folder
+
+
+def settings(samples, data, out, **model):
+    return run_config(
+        data,
+        out,
+        model={"source": str(WEIGHTS), "train_text_encoder": True, "transformer": SMALLER, **model},
+        data={"samples": str(samples), "frames": 9, "height": 64, "width": 64, "clips_per_shard": 2},
+        run={"steps": 1, "batch": 2, "micro_batch": 2, "save_every": 1},
+    )
+
+
+@pytest.fixture(scope="module")
+def encoded(samples, tmp_path_factory):
+    folder, said = tmp_path_factory.mktemp("encoded"), []
+    config = settings(samples, folder, folder / "out")
+    assert encode_samples(config, say=said.append) == 3
+    assert sum("left out" in line and "red fox" in line and "broken" in line for line in said) == 1
+    assert encode_samples(config, say=said.append) == 0, "shards that are there are kept"
+    return folder
+
+
+def test_clips_become_shards(encoded):
+    shards = Shards(encoded)
+    assert len(shards) == 3 and shards.shape == (3, 16, 8, 8) and not shards.has_text
+    stored = load_file(shards.paths[0])
+    assert stored["latents"].dtype == torch.float16 and stored["has_reference"].tolist()[:2] == [True, False]
+    assert stored["identity"].tolist()[:2] == [identity_number("red fox"), identity_number("that bird")]
+    assert stored["visible"][0].all() and not stored["visible"][1].any()
+    assert (stored["word_index"][0] >= 0).sum() >= 2
+    assert stored["semantic"][0].abs().sum() > 0 and stored["semantic"][1].abs().sum() == 0
+    vae = load(WEIGHTS, torch.float32).vae
+    with torch.no_grad():
+        latents = stored["latents"][:1].float().transpose(1, 2) / vae.config.scaling_factor
+        decoded = vae.decode(latents).sample[0]
+    assert decoded[2].mean() > 0.2 > decoded[0].mean(), "the picture is blue"
+
+
+def test_text_states_instead_of_ids(samples, tmp_path):
+    encode_samples(settings(samples, tmp_path, tmp_path / "out", train_text_encoder=False), say=lambda line: None)
+    shards = Shards(tmp_path)
+    assert shards.has_text
+    batch = shards.batch([0, 1])
+    assert batch["text"].shape == (2, 48, 128) and batch["null_text"].shape == (1, 48, 128)
+    with pytest.raises(TrainingError, match="the data hold text states"):
+        train(settings(samples, tmp_path, tmp_path / "out"))
+
+
+def test_training_with_the_text_encoder_makes_a_whole_model(samples, encoded, tmp_path):
+    config = settings(samples, encoded, tmp_path)
+    before = load(WEIGHTS).text_encoder.state_dict()
+    trainer = train(config)
+    names = set(load_file(state.checkpoints(tmp_path)[-1] / "weights.safetensors"))
+    assert any(name.startswith("text_encoder.") for name in names)
+    assert "text_encoder.encoder.embed_tokens.weight" not in names, "tied, and stored once"
+    model = load(tmp_path / "model")
+    after = model.text_encoder.state_dict()
+    assert any(not torch.equal(before[name].float(), after[name].float()) for name in before)
+    for name, value in model.transformer.state_dict().items():
+        if value.is_floating_point() and f"transformer.{name}" in trainer.average.values:
+            assert torch.equal(value, trainer.average.values[f"transformer.{name}"]), name
+    assert model.config.flow_sigma == 3.0 and model.semantic is not None and model.reid is not None
+
+
+def test_validation_videos(samples, encoded, tmp_path):
+    base = settings(samples, encoded, tmp_path)
+    validation = {"every": 1, "samples": str(samples), "steps": 1, "most": 1}
+    scenes = tmp_path / "scenes"
+    files = sample(frames=17)
+    del files["mp4"]
+    write_loose(scenes, "a", files)
+    config = run_config(
+        encoded,
+        tmp_path / "out",
+        model=vars(base.model),
+        run=vars(base.run) | {"out": str(tmp_path / "out")},
+        validation=validation | {"samples": str(scenes)},
+    )
+    train(config)
+    import av
+
+    with av.open(str(tmp_path / "out" / "validation" / "step-00000001" / "00.mp4")) as video:
+        frames = [frame for frame in video.decode(video=0)]
+    assert len(frames) == 17 and (frames[0].width, frames[0].height) == (128, 128)
+    assert frames[0].to_ndarray(format="rgb24").std() > 0
+    without = run_config(
+        encoded, tmp_path / "no", model=vars(base.model), run=vars(config.run), validation={"every": 1}
+    )
+    with pytest.raises(TrainingError, match="validation.samples"):
+        train(without, resume=True)
+
+
+def test_encoding_needs_its_settings(samples, tmp_path):
+    config = settings(samples, tmp_path / "data", tmp_path / "out")
+    import dataclasses
+
+    with pytest.raises(TrainingError, match="data.samples"):
+        encode_samples(dataclasses.replace(config, data=dataclasses.replace(config.data, samples="")))
+    scratch = dataclasses.replace(config.model, source="")
+    with pytest.raises(TrainingError, match="model.source"):
+        encode_samples(dataclasses.replace(config, model=scratch))
+    nothing = dataclasses.replace(config.data, frames=33)
+    with pytest.raises(TrainingError, match="none could be encoded"):
+        encode_samples(dataclasses.replace(config, data=nothing), say=lambda line: None)

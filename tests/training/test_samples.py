@@ -1,0 +1,101 @@
+import json
+
+import pytest
+import torch
+from open_samples import sample, write_loose, write_tar
+
+from tora2.conditions import VideoSize
+from tora2.errors import TrainingError
+from tora2.training.samples import parse_sample, sample_files
+
+
+def parse(files, size=None, fps=8.0, need_clip=True):
+    return parse_sample("s", files, size or VideoSize(17, 64, 96), fps, need_clip=need_clip)
+
+
+def changed(**fields):
+    """A sample whose entities.json says something else."""
+    files = sample()
+    return files | {"entities.json": json.dumps(json.loads(files["entities.json"]) | fields).encode()}
+
+
+def test_folders_and_archives_hold_the_same_samples(tmp_path):
+    files = sample()
+    write_loose(tmp_path / "loose" / "part", "b", files)
+    write_loose(tmp_path / "loose", "a", files)
+    (tmp_path / "tars").mkdir()
+    write_tar(tmp_path / "tars" / "00.tar", {"x/a": files, "x/b": files})
+    loose, packed = (list(sample_files(tmp_path / name)) for name in ("loose", "tars"))
+    assert [name for name, _ in packed] == ["00.tar:x/a", "00.tar:x/b"]
+    assert sorted(name for name, _ in loose) == ["a", "part/b"]
+    assert all(found == files for _, found in (*loose, *packed))
+
+
+def test_a_sample_is_read_as_it_is():
+    read = parse(sample())
+    assert read.caption == "a red fox and a bird on the beach" and read.identities == ("red fox", "that bird")
+    assert read.clip.shape == (17, 3, 64, 96) and read.clip.min() >= -1
+    fox, bird = read.entities
+    assert fox.image.shape == (20, 20, 3) and fox.mask.sum() == 144 and fox.kind == "object"
+    assert bird.image is None and not read.visible[1].any()
+    assert read.points[0].shape == (1, 17, 2) and read.visible[0].all()
+    for frame in (0, 8, 16):  # the track lies on the square, in the clip too
+        x, y = (read.points[0][0, frame] * torch.tensor([96, 64])).long().tolist()
+        assert read.clip[frame, 0, y, x] > 0.5 and read.clip[frame, 0, y, (x + 40) % 96] < 0
+
+
+def test_time_and_picture_are_cut_and_tracks_follow():
+    read = parse(sample(frames=34, fps=16), VideoSize(9, 32, 32), fps=8.0)
+    assert read.clip.shape == (9, 3, 32, 32)
+    for frame in range(9):
+        if read.visible[0][0, frame]:
+            x, y = (read.points[0][0, frame] * 32).long().tolist()
+            assert read.clip[frame, 0, min(y, 31), min(x, 31)] > 0.3
+    step = (0.6 / 33) * 2 * 1.5  # two source frames; the canvas is half again as wide as the cut
+    torch.testing.assert_close(read.points[0][0, 1, 0] - read.points[0][0, 0, 0], torch.tensor(step))
+    corner = parse(changed(entities=[{"phrase": "x", "tracks": [[[0.1, 0.5]] * 17]}]), VideoSize(17, 32, 32))
+    assert read.visible[0].all() and not corner.visible[0].any(), "it lies outside the cut"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"version": 2}, "version 2 is not 1"),
+        ({"frames": 9}, "too few for 17"),
+        ({"fps": 64}, "too few"),
+        ({"fps": float("nan")}, "too few"),
+        ({"width": 64}, "the clip is 96x64, but entities.json says 64x64"),
+        ({"entities": [{"phrase": "x", "tracks": [[None]]}]}, "has 1 points for 17 frames"),
+        ({"entities": [{"phrase": "x", "tracks": [[[float("inf"), 0]] * 17]}]}, "not finite"),
+        ({"entities": [{"phrase": "x", "tracks": [[["a", 0]] * 17]}]}, "cannot be used"),
+        ({"entities": [{"phrase": "x", "reference": "9.png"}]}, "lacks '9.png'"),
+        ({"entities": [{}] * 65}, "more than 64"),
+        ({"entities": None}, "cannot be used"),
+    ],
+)
+def test_mistakes_get_a_sentence_that_names_the_sample(changes, message):
+    with pytest.raises(TrainingError, match=message) as error:
+        parse(changed(**changes))
+    assert "Sample s" in str(error.value)
+
+
+def test_a_clip_that_is_shorter_than_it_says():
+    files = sample(frames=17)
+    data = json.loads(files["entities.json"])
+    data["frames"], data["entities"] = 33, []
+    with pytest.raises(TrainingError, match="ends after 17 frames"):
+        parse(files | {"entities.json": json.dumps(data).encode()}, VideoSize(33, 64, 96))
+    with pytest.raises(TrainingError, match="Sample s"):
+        parse(files | {"mp4": b"nonsense"})
+    with pytest.raises(TrainingError, match="lacks 'mp4'"):
+        parse({name: content for name, content in files.items() if name != "mp4"})
+    without = parse({name: content for name, content in files.items() if name != "mp4"}, need_clip=False)
+    assert without.clip is None and len(without.entities) == 2
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(TrainingError, match="holds no samples"):
+        list(sample_files(tmp_path))
+    (tmp_path / "x.tar").write_bytes(b"no archive at all")
+    with pytest.raises(TrainingError, match="x.tar cannot be read"):
+        list(sample_files(tmp_path))
