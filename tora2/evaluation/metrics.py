@@ -1,0 +1,143 @@
+"""The paper's metrics for videos of any model, as pure functions; the networks are the caller's.
+
+Section 4.1 of the paper, with the definitions of the MSRVTT-Personalization benchmark that it reports on. Videos are
+[T, 3, H, W] in 0..1, pictures [N, 3, H, W] in 0..1; an encoder is any callable from pictures to vectors [N, D] (it
+resizes and normalises for itself). Similarities are cosines in -1..1 and larger is better; a value that nothing can be
+measured for is NaN, never zero, so that a mean over videos can leave it out and say how many were left.
+
+What the paper uses: CLIP for Text-S and Vid-S, DINO on Grounding-DINO's segments for Subj-S, ArcFace-R100 on
+YOLOv9-C's faces for Face-S, CoTracker3 for TrajError. Which weights, which frames and which crops were used belongs
+beside every figure: values of different encoders cannot be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+
+Encoder = Callable[[torch.Tensor], torch.Tensor]
+Tracker = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+
+NOTHING = float("nan")
+
+
+def _unit(vectors: torch.Tensor) -> torch.Tensor:
+    return F.normalize(vectors.float(), dim=-1)
+
+
+def text_similarity(
+    video: torch.Tensor, prompt: str, encode_image: Encoder, encode_text: Callable[[str], torch.Tensor]
+) -> float:
+    """Text-S: mean cosine between the prompt's CLIP vector [D] or [1, D] and each frame's."""
+    words = _unit(encode_text(prompt).reshape(1, -1))
+    return (_unit(encode_image(video)) @ words.T).mean().item()
+
+
+def video_similarity(video: torch.Tensor, truth: torch.Tensor, encode_image: Encoder) -> float:
+    """Vid-S: mean cosine between CLIP vectors of generated and true frames, frame t with frame t.
+
+    Of videos of different lengths the longer one is read at evenly spread frames.
+    """
+    count = min(len(video), len(truth))
+    pair = [v[torch.linspace(0, len(v) - 1, count).round().long()] for v in (video, truth)]
+    a, b = (_unit(encode_image(v)) for v in pair)
+    return (a * b).sum(-1).mean().item()
+
+
+def subject_similarity(
+    references: Sequence[torch.Tensor], segments: Sequence[Sequence[torch.Tensor]], encode_image: Encoder
+) -> float:
+    """Subj-S: mean over entities of the mean cosine between a reference and the entity's segments in the video.
+
+    Args:
+        references: E pictures [3, h, w], background removed as in the segments.
+        segments: for each entity the pictures [3, h, w] that a detector cut out of frames; none where it found nothing.
+
+    Returns:
+        A mean over the entities that were found; NaN if none was. Neither the paper nor the benchmark's public pages
+        say what a missing subject counts, so report :func:`found` beside it.
+    """
+    return _gallery_mean(references, segments, encode_image)
+
+
+def face_similarity(
+    references: Sequence[torch.Tensor], faces: Sequence[Sequence[torch.Tensor]], embed_face: Encoder
+) -> float:
+    """Face-S: as :func:`subject_similarity`, between reference face crops and detected faces, by ArcFace vectors."""
+    return _gallery_mean(references, faces, embed_face)
+
+
+def found(segments: Sequence[Sequence[torch.Tensor]], frames: int) -> float:
+    """Share of (entity, frame) pairs for which the detector had something: Subj-S and Face-S see only these."""
+    return sum(min(len(s), frames) for s in segments) / max(1, len(segments) * frames)
+
+
+def _gallery_mean(references, segments, encode) -> float:
+    if len(references) != len(segments):
+        raise ValueError(f"{len(references)} references, but segments of {len(segments)} entities")
+    scores = []
+    for reference, pictures in zip(references, segments, strict=True):
+        if len(pictures):
+            # One at a time: crops differ in size and only the encoder knows how to make them equal.
+            vectors = torch.cat([_unit(encode(picture[None])) for picture in pictures])
+            scores.append((vectors @ _unit(encode(reference[None])).T).mean())
+    return torch.stack(scores).mean().item() if scores else NOTHING
+
+
+def trajectory_error(
+    found: torch.Tensor, asked: torch.Tensor, visible: torch.Tensor | None = None, scale: tuple[float, float] = (1, 1)
+) -> float:
+    """TrajError: mean L1 distance |dx| + |dy| between tracked and asked places, over tracks and frames.
+
+    Args:
+        found, asked: [N, T, 2] in pixels, track n with track n.
+        visible: [N, T] bool, which of the asked places count (those on the canvas); None counts all.
+        scale: factors on x and y, such as (720 / width, 480 / height) for figures at the paper's size.
+    """
+    distance = ((found - asked).abs().double() * torch.tensor(scale, dtype=torch.float64)).sum(-1)
+    if visible is not None:
+        distance = distance[visible]
+    distance = distance[distance.isfinite()]
+    return distance.mean().item() if len(distance) else NOTHING
+
+
+def tracked_error(video: torch.Tensor, asked: torch.Tensor, visible: torch.Tensor, track: Tracker, **options) -> float:
+    """TrajError with a point tracker such as CoTracker3 that starts from the asked places of the first frame.
+
+    Args:
+        track: video, queries [N, 3] (frame, x, y) bound by the caller -> places [N, T, 2] and their visibility [N, T].
+
+    A point tracker follows whatever lies under the first point. It cannot tell that the wrong entity lies there; the
+    tiny suite's tracker, which looks for the reference, can.
+    """
+    places, seen = track(video)
+    return trajectory_error(places, asked, visible & seen, **options)
+
+
+def binding(found: torch.Tensor, asked: torch.Tensor, visible: torch.Tensor) -> list[bool]:
+    """For each of N >= 2 entities [N, T, 2]: is its own path nearer to it than every other entity's path?
+
+    Distances are mean L1 over the frames in which the two asked paths that are compared are both ``visible`` [N, T]
+    (all frames if there are none).
+    """
+    count = len(found)
+    if count < 2:
+        raise ValueError("binding needs at least two entities")
+    right = []
+    for mine in range(count):
+        nearer = True
+        for other in range(count):
+            if other != mine:
+                both = visible[mine] & visible[other]
+                both = both if both.any() else torch.ones_like(both)
+                own, alien = ((found[mine] - asked[k]).abs().sum(-1)[both].mean() for k in (mine, other))
+                nearer = nearer and bool(own < alien)
+        right.append(nearer)
+    return right
+
+
+def retrieval(vector: torch.Tensor, gallery: torch.Tensor, truth: int) -> bool:
+    """Is entry ``truth`` of the gallery [K, D] the nearest to the vector [D], by cosine?"""
+    return int((_unit(gallery) @ _unit(vector)).argmax()) == truth
