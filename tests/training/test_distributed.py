@@ -26,6 +26,9 @@ def toml(config: TrainingConfig) -> str:
     )
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     return write_shards(tmp_path_factory.mktemp("data"))
@@ -68,13 +71,14 @@ def compare(alone, out):
     return worst
 
 
-def together(data, out, config_file, port, **environment):
-    config_file.write_text(toml(settings(data, out, micro_batch=2)), encoding="utf-8")
+def together(data, out, config_file, port, micro_batch=2, **environment):
+    config_file.write_text(toml(settings(data, out, micro_batch)), encoding="utf-8")
     train_together([str(config_file)], port=port, **environment)
 
 
-def test_ddp_gives_what_one_process_gives(data, alone, tmp_path):
-    together(data, tmp_path / "out", tmp_path / "c.toml", 29_611)
+@pytest.mark.parametrize("micro_batch", [2, 1])
+def test_ddp_gives_what_one_process_gives(data, alone, tmp_path, micro_batch):
+    together(data, tmp_path / "out", tmp_path / "c.toml", 29_611 + micro_batch, micro_batch)
     compare(alone, tmp_path / "out")
     assert (tmp_path / "out" / "adapter.safetensors").is_file()
 
@@ -84,12 +88,13 @@ def test_fsdp_gives_what_one_process_gives_and_goes_on_alone(data, alone, tmp_pa
         data,
         tmp_path / "out",
         tmp_path / "c.toml",
-        29_612,
+        29_614,
         ACCELERATE_USE_FSDP="true",
         FSDP_VERSION="2",
         FSDP_AUTO_WRAP_POLICY="TRANSFORMER_BASED_WRAP",
         FSDP_RESHARD_AFTER_FORWARD="true",
         FSDP_CPU_RAM_EFFICIENT_LOADING="false",
+        micro_batch=1,
     )
     compare(alone, tmp_path / "out")
     assert not (tmp_path / "out" / "adapter.safetensors").exists(), "nobody held the whole model"

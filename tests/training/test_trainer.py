@@ -65,15 +65,21 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(data, unbroken, tmp_pa
 
 
 def test_accumulated_passes_equal_one(data, tmp_path):
-    recipe = {"contrastive_weight": 0.0}  # the contrast is over the entities of one pass
-    runs = []
-    for micro_batch in (4, 2):
+    folders = [tmp_path / str(micro_batch) for micro_batch in (4, 2, 1)]
+    for micro_batch, out in zip((4, 2, 1), folders, strict=True):
         run = {"steps": 2, "micro_batch": micro_batch}
-        config = run_config(data, tmp_path / str(micro_batch), run=run, recipe=recipe, optimizer={"ema": 0.0})
-        runs.append(load_file(last(train(config).out) / "weights.safetensors"))
-        assert not (last(tmp_path / str(micro_batch)) / "average.safetensors").exists()
-    for name, value in runs[0].items():
-        torch.testing.assert_close(runs[1][name], value, atol=2e-4, rtol=1e-3)
+        recipe = {"drop_references": 0.2, "drop_trajectories": 0.2}
+        train(run_config(data, out, run=run, recipe=recipe, optimizer={"ema": 0.0}))
+        assert not (last(out) / "average.safetensors").exists()
+    whole = read_metrics(folders[0])
+    assert all(line["contrastive"] > 0 for line in whole), "over the entities of all passes"
+    for out in folders[1:]:
+        for one, other in zip(whole, read_metrics(out), strict=True):
+            for name in ("loss", "diffusion", "contrastive", "norm"):
+                assert other[name] == pytest.approx(one[name], rel=1e-4), name
+        weights = load_file(last(out) / "weights.safetensors")
+        for name, value in load_file(last(folders[0]) / "weights.safetensors").items():
+            torch.testing.assert_close(weights[name], value, atol=2e-4, rtol=1e-3)
 
 
 def test_a_frozen_base_stays_and_is_not_stored(data, tmp_path):
@@ -87,6 +93,19 @@ def test_a_frozen_base_stays_and_is_not_stored(data, tmp_path):
 
     fresh = Tora2Transformer3DModel(**config.model.transformer)
     assert torch.equal(fresh.proj_out.weight, trainer.module.transformer.proj_out.weight)
+
+
+def test_half_precision_keeps_what_is_trained_in_float32(data, tmp_path):
+    model = {"train_base": False, "frozen_dtype": "bf16", "gradient_checkpointing": True}
+    config = run_config(data, tmp_path, model=model, run={"precision": "bf16", "export_dtype": "fp16"})
+    trainer = train(config)
+    frozen = {value.dtype for value in trainer.module.parameters() if not value.requires_grad}
+    assert frozen == {torch.bfloat16} and {value.dtype for value in trainer.parameters.values()} == {torch.float32}
+    full = train(run_config(data, tmp_path / "full", model={"train_base": False}))
+    one, other = (read_metrics(out)[0] for out in (tmp_path, full.out))
+    assert one["diffusion"] == pytest.approx(other["diffusion"], rel=0.02) and one["diffusion"] != other["diffusion"]
+    adapter = load_file(tmp_path / "adapter.safetensors")
+    assert adapter["binding.motion_gate"].dtype == torch.float16
 
 
 def test_old_checkpoints_go_and_later_lines_are_forgotten(data, tmp_path):

@@ -39,7 +39,7 @@ def make_accelerator(config: TrainingConfig) -> Any:
     accelerator = Accelerator(
         cpu=cpu,
         mixed_precision=MIXED[config.run.precision],
-        gradient_accumulation_steps=passes,
+        gradient_accumulation_steps=passes if passes == 1 else passes + 1,  # one for the contrast of all passes
         # The only buffers are frozen statistics, equal everywhere.
         kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)],
     )

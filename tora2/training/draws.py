@@ -72,6 +72,12 @@ def draw_per_clip(recipe, shape: Sequence[int], timesteps: int, seed: int, place
     return Draws(**{item.name: torch.cat([getattr(part, item.name) for part in one]) for item in fields(Draws)})
 
 
+def without_noise(parts: Sequence[Draws]) -> Draws:
+    """The draws of several passes as one, without what only the denoising needs."""
+    names = [item.name for item in fields(Draws) if item.name != "noise"]
+    return Draws(noise=torch.empty(0), **{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
+
+
 def mix(seed: int, place: int) -> int:
     """A well-spread 63-bit number of two (splitmix64), so that neighbouring clips have unrelated generators."""
     value = (seed * 0x9E3779B97F4A7C15 + (place + 1) * 0xBF58476D1CE4E5B9) & _MASK

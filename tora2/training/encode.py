@@ -35,10 +35,8 @@ class SampleEncoder:
 
     def __init__(self, bundle: Any, transformer_config: Any, *, keep_ids: bool, device: str | torch.device = "cpu"):
         self.bundle, self.config, self.keep_ids = bundle, transformer_config, keep_ids
-        # Processors compute in half precision slowly and badly.
-        dtype = torch.float32 if torch.device(device).type == "cpu" else None
-        self.vae = bundle.vae.to(device, dtype).eval()
-        self.text_encoder = None if keep_ids else bundle.text_encoder.to(device, dtype).eval()
+        self.vae = on_device(bundle.vae, device)
+        self.text_encoder = None if keep_ids else on_device(bundle.text_encoder, device)
         self.null_text = None if keep_ids else self._states("")
 
     @torch.no_grad()
@@ -118,6 +116,12 @@ class SampleEncoder:
         )
         names = ("semantic", "reid", "face", "is_human", "has_reference")
         return {name: getattr(features, name) for name in names}
+
+
+def on_device(module: Any, device: str | torch.device) -> Any:
+    """A frozen network where it runs; processors compute in half precision slowly and badly, so in float32 there."""
+    module = module.to(device).eval()
+    return module.float() if torch.device(device).type == "cpu" else module
 
 
 def identity_number(name: str) -> int:

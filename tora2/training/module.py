@@ -12,7 +12,7 @@ from ..dit.transformer import is_adapter_key
 from ..stages.denoising import SPATIAL_COMPRESSION, rotary_tables
 from ..stages.motion import TEMPORAL_COMPRESSION
 from .draws import Draws
-from .step import Recipe, TrainingBatch, training_losses
+from .step import Recipe, TrainingBatch, entity_contrast, training_losses
 
 GROUPS = ("adapter", "base", "text")
 
@@ -58,21 +58,30 @@ class TrainingModule(nn.Module):
             self.text_encoder.eval()
         return self
 
-    def forward(self, raw: dict[str, torch.Tensor], draws: Draws) -> dict[str, torch.Tensor]:
-        """Losses of a collated batch; see :func:`tora2.training.step.training_losses`."""
+    def forward(self, raw: dict[str, torch.Tensor], draws: Draws, contrast: str = "with") -> dict[str, torch.Tensor]:
+        """Losses of a collated batch.
+
+        Args:
+            contrast: ``with`` gives all losses (see :func:`tora2.training.step.training_losses`), ``without`` leaves
+                out the contrastive one, ``only`` gives nothing but that one, and ``loss``, weighted.
+        """
         raw = dict(raw)
         ids = raw.pop("ids", None)
         if "text" not in raw:
             states = self.text_encoder(torch.cat([ids, self.null_ids]))[0]
             raw |= {"text": states[:-1], "null_text": states[-1:]}
-        latents = raw["latents"]
+        batch = TrainingBatch(**raw)
+        if contrast == "only":
+            loss = entity_contrast(self.transformer, batch, self.recipe, draws)
+            return {"loss": self.recipe.contrastive_weight * loss, "contrastive": loss}
         return training_losses(
             self.transformer,
-            TrainingBatch(**raw),
+            batch,
             self.alphas_cumprod,
-            self._tables(latents),
+            self._tables(batch.latents),
             self.recipe,
             draws=draws,
+            contrast=contrast == "with",
         )
 
     def _tables(self, latents: torch.Tensor) -> Any:

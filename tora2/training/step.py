@@ -85,6 +85,7 @@ def training_losses(
     recipe: Recipe,
     generator: torch.Generator | None = None,
     draws: Draws | None = None,
+    contrast: bool = True,
 ) -> dict[str, torch.Tensor]:
     """Losses of a batch.
 
@@ -94,6 +95,7 @@ def training_losses(
         rotary: tables from :func:`tora2.stages.denoising.rotary_tables`, or None.
         generator: on the CPU; draws timesteps, noise and dropouts, so that a resumed step repeats itself.
         draws: made beforehand (see :func:`tora2.training.draws.draw_per_clip`), instead of by ``generator``.
+        contrast: False leaves the contrastive loss out, for :func:`entity_contrast` to compute over more clips.
 
     Returns:
         ``loss`` (equation 7), ``diffusion`` and ``contrastive``. Where several processes train together, the contrast
@@ -133,13 +135,30 @@ def training_losses(
     )[0]
 
     diffusion = diffusion_loss(prediction, velocity, batch.weights)
-    entities = gather_rows(bound.appearance, bound.motion, bound.complete, batch.identity)
-    contrastive = contrastive_loss(*entities, recipe.temperature)
+    if contrast:
+        contrastive = _contrast(bound, batch, recipe)
+    else:  # every parameter stays part of every backward pass, as DDP wants it
+        contrastive = (bound.appearance.sum() + bound.motion.sum()) * 0.0
     return {
         "loss": diffusion + recipe.contrastive_weight * contrastive,
         "diffusion": diffusion,
         "contrastive": contrastive,
     }
+
+
+def entity_contrast(transformer: Any, batch: TrainingBatch, recipe: Recipe, draws: Draws) -> torch.Tensor:
+    """The contrastive loss alone, over many clips: it needs no denoising, so a whole batch fits where a clip did.
+
+    ``batch.latents`` and ``draws.noise`` are not read.
+    """
+    drop_references = draws.drop_references | draws.drop_entities
+    bound = _bind(transformer, batch, drop_references, draws.drop_trajectories, draws.drop_entities)
+    return _contrast(bound, batch, recipe)
+
+
+def _contrast(bound: BoundEntities, batch: TrainingBatch, recipe: Recipe) -> torch.Tensor:
+    entities = gather_rows(bound.appearance, bound.motion, bound.complete, batch.identity)
+    return contrastive_loss(*entities, recipe.temperature)
 
 
 def bind_batch(
@@ -150,7 +169,18 @@ def bind_batch(
     drop_entities: torch.Tensor,
 ) -> tuple[BoundEntities, tuple[torch.Tensor, ...]]:
     """Personalization, binding and motion maps of a batch; what is dropped, each [B] bool, is out of the binding."""
-    videos = len(batch.latents)
+    bound = _bind(transformer, batch, drop_references, drop_trajectories, drop_entities)
+    return bound, transformer.traj_extractor.remaining_maps(bound.first_map)
+
+
+def _bind(
+    transformer: Any,
+    batch: TrainingBatch,
+    drop_references: torch.Tensor,
+    drop_trajectories: torch.Tensor,
+    drop_entities: torch.Tensor,
+) -> BoundEntities:
+    videos = len(batch.motion_latents)
     has_reference = batch.referenced(drop_references)
     tokens = transformer.personalization_extractor(batch.semantic, batch.reid, batch.face, batch.is_human)
     words_mask = (batch.word_index >= 0) & ~drop_entities[batch.video][:, None]
@@ -164,8 +194,7 @@ def bind_batch(
         visible=batch.visible & ~(drop_trajectories | drop_entities)[batch.video][:, None, None],
         video=batch.video,
     )
-    bound = transformer.binding(entities, transformer.traj_extractor.first_map(batch.motion_latents), videos)
-    return bound, transformer.traj_extractor.remaining_maps(bound.first_map)
+    return transformer.binding(entities, transformer.traj_extractor.first_map(batch.motion_latents), videos)
 
 
 def tokens_per_video(

@@ -19,10 +19,13 @@ from ..errors import TrainingError
 from . import models, state
 from .config import TrainingConfig, learning_rate
 from .distribution import is_sharded, make_accelerator, prepare
-from .draws import Draws, draw_per_clip, mix
+from .draws import Draws, draw_per_clip, mix, without_noise
 from .metrics import Metrics
 from .module import parameter_groups, trained_parameters
 from .shards import Shards, micro_batches
+
+Pass = tuple[dict[str, torch.Tensor], Draws, str, float]
+"""A collated batch, its draws, what becomes of the contrast in it, and its share of the losses."""
 
 
 class Trainer:
@@ -111,7 +114,7 @@ class Trainer:
             if metrics is not None:
                 metrics.close()
 
-    def _batches(self, reader: ThreadPoolExecutor) -> Iterator[list[tuple[dict[str, torch.Tensor], Draws]]]:
+    def _batches(self, reader: ThreadPoolExecutor) -> Iterator[list[Pass]]:
         """One step's passes after the other; the next step's are read while one is computed."""
         run = self.config.run
         pending = reader.submit(self._read, self.place)
@@ -121,30 +124,36 @@ class Trainer:
             yield current
         pending.result()
 
-    def _read(self, place: int) -> list[tuple[dict[str, torch.Tensor], Draws]]:
+    def _read(self, place: int) -> list[Pass]:
         run, process = self.config.run, self.accelerator
         timesteps = len(self.module.alphas_cumprod)
         passes = []
         for places in micro_batches(place, run.batch, run.micro_batch, process.num_processes, process.process_index):
             raw = self.shards.batch(places)
             shape = tuple(raw["latents"].shape)
-            passes.append((raw, draw_per_clip(self.config.recipe, shape, timesteps, run.seed, places)))
-        return passes
+            passes.append((raw, draw_per_clip(self.config.recipe, shape, timesteps, run.seed, places), places))
+        if len(passes) == 1:
+            return [(*passes[0][:2], "with", 1.0)]
+        # The contrast is over the entities of the whole batch, however little of it goes through the network at once.
+        everything = self.shards.batch([one for *_, places in passes for one in places])
+        everything["latents"] = everything["weights"] = torch.empty(0)
+        only = (everything, without_noise([draws for _, draws, _ in passes]), "only", 1.0)
+        return [only, *((raw, draws, "without", 1 / len(passes)) for raw, draws, _ in passes)]
 
-    def _one_step(self, passes: list[tuple[dict[str, torch.Tensor], Draws]]) -> None:
+    def _one_step(self, passes: list[Pass]) -> None:
         run, device = self.config.run, self.accelerator.device
         torch.manual_seed(mix(run.seed, self.place))  # should a part draw by itself, a resumed run draws the same
         factor = learning_rate(self.config.optimizer, self.step, run.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = group["rate"] * factor
         figures: dict[str, torch.Tensor] = {}
-        for raw, draws in passes:
+        for raw, draws, contrast, share in passes:
             raw = {name: tensor.to(device, non_blocking=True) for name, tensor in raw.items()}
             with self.accelerator.accumulate(self.wrapped):
-                losses = self.wrapped(raw, draws.to(device))
-                self.accelerator.backward(losses["loss"])
+                losses = self.wrapped(raw, draws.to(device), contrast)
+                self.accelerator.backward(losses["loss"] * share * len(passes))  # accelerate divides by their number
             for name, value in losses.items():
-                figures[name] = figures.get(name, 0.0) + value.detach().float() / len(passes)
+                figures[name] = figures.get(name, 0.0) + value.detach().float() * share
         norm = self._clip()
         self.place += run.batch
         self.step += 1

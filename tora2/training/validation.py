@@ -13,6 +13,7 @@ from ..headless.video import Video, write_mp4
 from ..stages import bind_entities, decode, denoise, encode_first_frame, encode_text, extract_personalization
 from ..stages.motion import check_size, encode_colors, motion_colors, to_latent_frames
 from .config import ValidationConfig
+from .encode import on_device
 from .models import Built, scheduler
 from .samples import Sample, parse_sample, sample_files
 
@@ -55,7 +56,7 @@ class Validator:
         text_encoder = module.text_encoder or bundle.text_encoder
         vae = bundle.vae
         for part in (text_encoder, vae):
-            part.to(device, torch.float32 if device.type == "cpu" else None)
+            on_device(part, device)
         text = encode_text(text_encoder, bundle.tokenizer, scene.caption, "", transformer.config.max_text_seq_length)
         personalization = None
         if scene.entities:
