@@ -1,4 +1,4 @@
-"""The shipped weights do their work on the shipped pictures, whose names no training saw. Skipped without weights."""
+"""The shipped weights do their work on the shipped pictures, whose names no training saw."""
 
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from tora2.tiny.world import World
 WEIGHTS = Path(tora2.tiny.__file__).parent / "weights"
 INPUTS = Path(__file__).parents[2] / "workflows" / "inputs"
 CUT_OUTS = "clown_face duck kangaroo lion man_firefighter mushroom penguin teddy_bear truck".split()
-pytestmark = pytest.mark.skipif(not (WEIGHTS / "vae").is_dir(), reason="no weights are shipped")
 
 
 @pytest.fixture(scope="module")
@@ -92,5 +91,6 @@ def test_words_of_a_phrase_mean_the_same_in_other_captions():
     texts = [[f"{p} and a house {where}" for p in phrases] for where in ("in the snow", "on a sandy beach")]
     with torch.no_grad():
         a, b = (pooled(model, tokenizer, t, [[p] for p in phrases], "cpu")[0] for t in texts)
-    normal = torch.nn.functional.normalize
-    assert (normal(a, dim=-1) @ normal(b, dim=-1).T).argmax(1).tolist() == [0, 1, 2, 3]
+    # Trained on with the transformer, the states of all phrases share a large common part; what tells them apart counts.
+    a, b = (torch.nn.functional.normalize(states - states.mean(0), dim=-1) for states in (a, b))
+    assert (a @ b.T).argmax(1).tolist() == [0, 1, 2, 3]
