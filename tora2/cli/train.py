@@ -54,4 +54,5 @@ def main(args: argparse.Namespace) -> int:
         trainer.export()
     else:
         trainer.run()
+    trainer.accelerator.end_training()  # leaves the process group
     return 0
