@@ -76,7 +76,7 @@ class Tora2Sampler(io.ComfyNode):
                     default=0,
                     min=0,
                     max=1001,
-                    tooltip="Frames, 4k+1; 0 takes those of the trajectories, or else the model's own.",
+                    tooltip="Frames, 8k+1; 0 takes those of the trajectories, or else the model's own.",
                 ),
                 io.Int.Input(
                     "batch_size",

@@ -45,8 +45,8 @@ def _canvas_inputs() -> list[io.Input]:
             default=DEFAULT_FRAMES,
             min=1,
             max=1001,
-            step=4,
-            tooltip="Length of the video in frames, 4k+1: 49 for CogVideoX-5B, 17 for tora2-tiny.",
+            step=8,
+            tooltip="Length of the video in frames, 8k+1: 49 for CogVideoX-5B, 17 for tora2-tiny.",
         ),
         io.Float.Input(
             "fps",

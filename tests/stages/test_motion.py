@@ -21,6 +21,8 @@ def test_latent_frames_group_as_the_causal_vae():
     [
         (VideoSize(48, 480, 720), "48 frames.*49"),
         (VideoSize(0, 480, 720), "0 frames"),
+        (VideoSize(5, 480, 720), "5 frames.*such as 1"),
+        (VideoSize(15, 480, 720), "15 frames.*such as 17"),
         (VideoSize(49, 481, 720), "height of 481.*480"),
         (VideoSize(49, 480, 8), "width of 8.*16"),
     ],

@@ -91,6 +91,6 @@ def test_words_of_a_phrase_mean_the_same_in_other_captions():
     texts = [[f"{p} and a house {where}" for p in phrases] for where in ("in the snow", "on a sandy beach")]
     with torch.no_grad():
         a, b = (pooled(model, tokenizer, t, [[p] for p in phrases], "cpu")[0] for t in texts)
-    # Trained on with the transformer, the states of all phrases share a large common part; what tells them apart counts.
+    # Trained on with the transformer, the states of all phrases share a large part; what tells them apart counts.
     a, b = (torch.nn.functional.normalize(states - states.mean(0), dim=-1) for states in (a, b))
     assert (a @ b.T).argmax(1).tolist() == [0, 1, 2, 3]

@@ -228,7 +228,6 @@ class _Predictor:
         embeds = [conditioning.negative_embeds, conditioning.embeds] if guided else [conditioning.embeds]
         self.text = [transformer.patch_embed.text_proj(states.to(device, dtype)) for states in embeds]
         self.rotary = rotary_tables(transformer, size, device)
-        self.frames = (size.frames - 1) // TEMPORAL_COMPRESSION + 1
         self.personalization = None
         if conditioning.tokens is not None:
             self.personalization = transformer.personalization_keys_values(conditioning.tokens.to(device, dtype))

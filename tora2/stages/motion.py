@@ -12,15 +12,19 @@ from ..errors import ConditionError, TrajectoryError
 from ..trajectories import TrajectoryDocument, flow_to_color, motion_flow, sample
 
 TEMPORAL_COMPRESSION = 4
+FRAME_MULTIPLE = 8
 SIZE_MULTIPLE = 16
 
 
 def check_size(size: VideoSize) -> VideoSize:
-    """The size itself, or a ConditionError if a CogVideoX VAE and transformer cannot make it."""
-    if size.frames < 1 or (size.frames - 1) % TEMPORAL_COMPRESSION:
-        nearest = max((size.frames - 1 + 2) // TEMPORAL_COMPRESSION, 0) * TEMPORAL_COMPRESSION + 1
+    """The size itself, or a ConditionError if a CogVideoX VAE and transformer cannot make it.
+
+    The VAE decodes latent frames in pairs after the first, so their number is odd: 8k+1 frames.
+    """
+    if size.frames < 1 or (size.frames - 1) % FRAME_MULTIPLE:
+        nearest = max(round((size.frames - 1) / FRAME_MULTIPLE), 0) * FRAME_MULTIPLE + 1
         raise ConditionError(
-            f"{size.frames} frames cannot be made: the count must be 4k+1, such as {nearest}; change `frames`."
+            f"{size.frames} frames cannot be made: the count must be 8k+1, such as {nearest}; change `frames`."
         )
     for name, value in (("width", size.width), ("height", size.height)):
         if value < SIZE_MULTIPLE or value % SIZE_MULTIPLE:

@@ -54,7 +54,7 @@ class DataConfig:
         path: folder of encoded shards (``*.safetensors``).
         samples: folder of samples or of .tar shards in the open format (see README.md beside this file); it is encoded
             into ``path`` by ``train --encode``.
-        frames, height, width, fps: of the encoded clips; frames 4k+1, sides multiples of 16, fps 0 keeps every frame.
+        frames, height, width, fps: of the encoded clips; frames 8k+1, sides multiples of 16, fps 0 keeps every frame.
         pool: shards that are mixed with each other, and kept in memory.
         clips_per_shard: of the encoding.
     """
