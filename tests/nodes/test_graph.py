@@ -106,7 +106,7 @@ def test_trajectories_give_the_size_unless_the_sampler_says_otherwise(run, drawi
     assert sample(run, conditioning, width=128).shape[-1] == 16
     with pytest.raises(ConditionError, match="drawn for 128x128 and 17 frames"):
         sample(run, conditioning, width=144)
-    assert sample(run, run("Tora2BindEntities", text=text), frames=5, width=64).shape == (1, 16, 2, 16, 8)
+    assert sample(run, run("Tora2BindEntities", text=text), frames=9, width=64).shape == (1, 16, 3, 16, 8)
 
 
 def test_a_first_frame_needs_a_model_that_takes_one(run, text):
