@@ -43,7 +43,7 @@ SCHEDULER_CONFIG = {
     "snr_shift_scale": 1.0,
     "steps_offset": 0,
 }
-"""CogVideoX-5B's, for a single-file model without any diffusers folder."""
+"""CogVideoX-5B's noise schedule, for a model that comes without one; tora2-tiny uses it too."""
 
 T5_CONFIG = {
     "d_ff": 10240,
@@ -169,10 +169,14 @@ def load_tokenizer(source: ModelSource, fallback: Path | None = None) -> Any:
 
 def load_scheduler(source: ModelSource) -> Any:
     """``CogVideoXDPMScheduler`` with the model's own noise schedule and trailing steps, as CogVideoX samples with."""
+    folder = _component_folder(source, "scheduler", "scheduler_config.json")
+    return make_scheduler(read_json(folder / "scheduler_config.json") if folder is not None else SCHEDULER_CONFIG)
+
+
+def make_scheduler(config: dict[str, Any] = SCHEDULER_CONFIG) -> Any:
+    """``CogVideoXDPMScheduler`` of a noise schedule, with trailing steps whatever the config says."""
     from diffusers import CogVideoXDPMScheduler
 
-    folder = _component_folder(source, "scheduler", "scheduler_config.json")
-    config = read_json(folder / "scheduler_config.json") if folder is not None else SCHEDULER_CONFIG
     arguments = _arguments(CogVideoXDPMScheduler, config)
     return CogVideoXDPMScheduler(**{**arguments, "timestep_spacing": "trailing"})
 

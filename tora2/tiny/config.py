@@ -36,21 +36,3 @@ TRANSFORMER = {
     "attention_heads": 4,
     "first_frame_optional": True,
 }
-
-SCHEDULER = {
-    "beta_schedule": "scaled_linear",
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "prediction_type": "v_prediction",
-    "rescale_betas_zero_snr": True,
-    "snr_shift_scale": 1.0,
-    "timestep_spacing": "trailing",
-    "clip_sample": False,
-    "set_alpha_to_one": True,
-}
-
-
-def scheduler():
-    from diffusers import CogVideoXDPMScheduler
-
-    return CogVideoXDPMScheduler(**SCHEDULER)

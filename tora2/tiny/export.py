@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ..checkpoints.components import make_scheduler
 from ..checkpoints.saving import (
     base_transformer_config,
     describe_adapter,
@@ -44,5 +45,5 @@ def export_transformer(transformer: nn.Module, text_encoder: nn.Module, folder: 
         name: tensor for name, tensor in text_encoder.state_dict().items() if name != "encoder.embed_tokens.weight"
     }
     write_safetensors(folder / "text_encoder" / "model.safetensors", words, torch.float16)
-    config.scheduler().save_pretrained(str(folder / "scheduler"))
+    make_scheduler().save_pretrained(str(folder / "scheduler"))
     write_json(folder / "model_index.json", model_index("i2v"))

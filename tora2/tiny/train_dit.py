@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from ..checkpoints.components import make_scheduler
 from ..conditions import VideoSize
 from ..dit import Tora2Transformer3DModel
 from ..stages.denoising import rotary_tables
@@ -104,7 +105,7 @@ def main(argv: list[str] | None = None) -> None:
 
     null_ids = tokenize_prompt(AutoTokenizer.from_pretrained(args.model / "tokenizer"), "", config.TEXT_LENGTH)[0]
     transformer, text_encoder = trainer.modules["transformer"], trainer.modules["text_encoder"]
-    alphas = config.scheduler().alphas_cumprod
+    alphas = make_scheduler().alphas_cumprod
     batches = Shards(args.shards, args.batch)(trainer.step)
     rotary = None
     for step in trainer:

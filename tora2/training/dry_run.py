@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 
+from ..checkpoints.components import make_scheduler
 from ..dit import Tora2Transformer3DModel
 from .config import TrainingConfig
 from .draws import draw_per_clip
-from .models import DTYPES, SCHEDULER, open_source, sizes_of
+from .models import DTYPES, open_source, sizes_of
 from .module import GROUPS, TrainingModule, group_of, parameter_groups, trained_parameters
 from .shards import micro_batches
 
@@ -126,7 +127,6 @@ def estimate_memory(config: TrainingConfig, sizes: Any, trained: int, frozen: in
 
 def shrunken_step(config: TrainingConfig, sizes: dict[str, Any]) -> dict[str, float]:
     """Losses of one optimizer step of a model with the same options and tiny sizes."""
-    from diffusers import CogVideoXDPMScheduler
 
     extractor = dict(sizes.get("personalization_config") or {})
     binding = dict(sizes.get("binding_config") or {})
@@ -138,7 +138,7 @@ def shrunken_step(config: TrainingConfig, sizes: dict[str, Any]) -> dict[str, fl
         Tora2Transformer3DModel(**small),
         None,
         None,
-        CogVideoXDPMScheduler(**SCHEDULER).alphas_cumprod,
+        make_scheduler().alphas_cumprod,
         replace(config.recipe, drop_references=0.0, drop_trajectories=0.0, drop_entities=0.0),
         train_base=config.model.train_base,
     ).train()

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ..checkpoints.bundle import Tora2Bundle
+from ..checkpoints.components import make_scheduler
 from ..checkpoints.config import ADAPTER_ARGUMENTS, AdapterConfig
 from ..checkpoints.discovery import find_models
 from ..checkpoints.loading import load
@@ -22,16 +23,6 @@ from .config import ModelConfig, TrainingConfig
 from .module import TrainingModule
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-SCHEDULER = {
-    "beta_schedule": "scaled_linear",
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "prediction_type": "v_prediction",
-    "rescale_betas_zero_snr": True,
-    "snr_shift_scale": 1.0,
-    "timestep_spacing": "trailing",
-}
-"""CogVideoX-5B's, for a model that comes without one."""
 
 
 @dataclass
@@ -162,9 +153,7 @@ def set_precision(module: TrainingModule, frozen: torch.dtype) -> None:
 def scheduler(bundle: Tora2Bundle | None) -> Any:
     if bundle is not None and bundle.scheduler is not None:
         return bundle.scheduler
-    from diffusers import CogVideoXDPMScheduler
-
-    return CogVideoXDPMScheduler(**SCHEDULER)
+    return make_scheduler()
 
 
 def adapter_config(config: ModelConfig, transformer: Any, bundle: Tora2Bundle | None) -> AdapterConfig:
