@@ -126,6 +126,49 @@ def test_cogvideox_1_5_patches_equal_diffusers():
     assert len(ours.traj_extractor(torch.randn(1, 6, 16, 16, 16))) == 3
 
 
+def gradients(checkpointing):
+    model = trained(transformer()).train()
+    if checkpointing:
+        model.enable_gradient_checkpointing()
+    calls = []
+    for fuser in model.fuser:
+        fuser.register_forward_hook(lambda *_: calls.append(1))
+    kept = []
+    strength = torch.tensor([1.0, 0.0])[:, None, None]
+
+    def keep(tensor):
+        kept.append(tensor.numel())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        maps, keys_values = conditions(model)
+        maps = tuple(one.repeat(2, 1, 1, 1) for one in maps)
+        begin = len(kept)
+        sample = model(
+            **inputs(),
+            image_rotary_emb=rotary(model),
+            motion_maps=maps,
+            motion_strength=strength,
+            personalization=keys_values,
+        ).sample
+        held = sum(kept[begin:])
+    sample.square().mean().backward()
+    return sample.detach(), {n: p.grad for n, p in model.named_parameters()}, len(calls), held
+
+
+def test_checkpointing_recomputes_the_fuser_too_and_changes_no_gradient():
+    plain, checkpointed = gradients(False), gradients(True)
+    assert torch.equal(plain[0], checkpointed[0])
+    assert any(value is not None and value.abs().max() > 0 for name, value in plain[1].items() if "fuser" in name)
+    for name, value in plain[1].items():
+        other = checkpointed[1][name]
+        assert (value is None) == (other is None), name
+        if value is not None:
+            assert torch.equal(value, other), name
+    assert (plain[2], checkpointed[2]) == (3, 6), "each layer's fuser runs again in the backward pass"
+    assert checkpointed[3] < plain[3] / 8, "what is kept for the backward pass"
+
+
 def test_gradients_reach_every_part_with_checkpointing():
     model = trained(transformer()).train()
     model.enable_gradient_checkpointing()

@@ -209,11 +209,12 @@ class Tora2Transformer3DModel(CogVideoXTransformer3DModel):
         return [self.motion_modulation(layer, motion_maps[layer], frames, strength) for layer in range(len(self.fuser))]
 
     def motion_modulation(
-        self, layer: int, motion_map: torch.Tensor, frames: int, strength: float = 1.0
+        self, layer: int, motion_map: torch.Tensor, frames: int, strength: float | torch.Tensor = 1.0
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Scale and shift of one layer from its map [B*T', c, h, w]."""
         scale, shift = self.fuser[layer](motion_map, frames)
-        return (scale, shift) if strength == 1.0 else (scale * strength, shift * strength)
+        whole = isinstance(strength, (int, float)) and strength == 1.0
+        return (scale, shift) if whole else (scale * strength, shift * strength)
 
     def personalization_keys_values(self, tokens: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Keys and values of every layer from bound tokens [B, K, d_p]."""
@@ -233,7 +234,7 @@ class Tora2Transformer3DModel(CogVideoXTransformer3DModel):
         text_is_projected: bool = False,
         motion_modulations: list[tuple[torch.Tensor, torch.Tensor]] | None = None,
         motion_maps: tuple[torch.Tensor, ...] | None = None,
-        motion_strength: float = 1.0,
+        motion_strength: float | torch.Tensor = 1.0,
         personalization: list[tuple[torch.Tensor, torch.Tensor]] | None = None,
         personalization_mask: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor] | Transformer2DModelOutput:
@@ -245,7 +246,7 @@ class Tora2Transformer3DModel(CogVideoXTransformer3DModel):
             text_is_projected: the text went through ``patch_embed.text_proj`` already (once per video, not per step).
             motion_modulations: per layer (scale, shift), each [B or 1, T'*h*w, dim]: fast, keeps much memory.
             motion_maps: per layer [B*T' or T', c, h, w]; the modulation is computed layer by layer in this call.
-            motion_strength: factor on a modulation that is computed in this call.
+            motion_strength: factor on a modulation that is computed in this call; also one a video, [B, 1, 1].
             personalization: per layer (key, value), each [B or 1, heads, K, d].
             personalization_mask: [B, K] bool, True on real tokens; None means all are real.
         """
@@ -259,37 +260,55 @@ class Tora2Transformer3DModel(CogVideoXTransformer3DModel):
         )
         text, video = embedded[:, :text_length], embedded[:, text_length:]
 
-        for layer, block in enumerate(self.transformer_blocks):
-            scale = shift = key = value = None
-            if motion_modulations is not None:
-                scale, shift = motion_modulations[layer]
-            elif motion_maps is not None:
-                scale, shift = self.motion_modulation(layer, motion_maps[layer], frames, motion_strength)
-            if personalization is not None:
-                key, value = personalization[layer]
+        for layer in range(len(self.transformer_blocks)):
             arguments = (
+                layer,
                 video,
                 text,
                 temb,
                 image_rotary_emb,
                 attention_kwargs,
                 frames,
-                scale,
-                shift,
-                key,
-                value,
+                None if motion_modulations is None else motion_modulations[layer],
+                None if motion_maps is None else motion_maps[layer],
+                motion_strength,
+                (None, None) if personalization is None else personalization[layer],
                 personalization_mask,
             )
             if torch.is_grad_enabled() and self.gradient_checkpointing:
-                video, text = self._gradient_checkpointing_func(block, *arguments)
+                video, text = self._gradient_checkpointing_func(self._layer, *arguments)
             else:
-                video, text = block(*arguments)
+                video, text = self._layer(*arguments)
 
         video = self.proj_out(self.norm_out(self.norm_final(video), temb=temb))
         output = self._unpatchify(video, frames, height, width)
         if not return_dict:
             return (output,)
         return Transformer2DModelOutput(sample=output)
+
+    def _layer(
+        self,
+        layer: int,
+        video: torch.Tensor,
+        text: torch.Tensor,
+        temb: torch.Tensor,
+        rotary: tuple[torch.Tensor, torch.Tensor] | None,
+        attention_kwargs: dict[str, Any] | None,
+        frames: int,
+        modulation: tuple[torch.Tensor, torch.Tensor] | None,
+        motion_map: torch.Tensor | None,
+        motion_strength: float | torch.Tensor,
+        key_value: tuple[torch.Tensor | None, torch.Tensor | None],
+        personalization_mask: torch.Tensor | None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """A layer's modulation, unless it is given, and its block: the unit that gradient checkpointing recomputes."""
+        scale, shift = modulation or (None, None)
+        if modulation is None and motion_map is not None:
+            scale, shift = self.motion_modulation(layer, motion_map, frames, motion_strength)
+        block = self.transformer_blocks[layer]
+        return block(
+            video, text, temb, rotary, attention_kwargs, frames, scale, shift, *key_value, personalization_mask
+        )
 
     def _time_embedding(self, timestep, timestep_cond, ofs, dtype: torch.dtype) -> torch.Tensor:
         temb = self.time_embedding(self.time_proj(timestep).to(dtype), timestep_cond)

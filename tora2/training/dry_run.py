@@ -110,18 +110,16 @@ def estimate_memory(config: TrainingConfig, sizes: Any, trained: int, frozen: in
     item = DTYPES[config.run.precision].itemsize
     one = config.run.micro_batch * tokens * width * item
     # Kept for each layer: its input alone, or about 24 tensors of its width (norms, q, k, v, attention, feed-forward).
-    # The fuser's scale and shift, with the convolutions that make them, are kept in both cases: about 6.
-    layers = sizes["num_layers"] * (1 if config.model.gradient_checkpointing else 24) + (
-        24 if config.model.gradient_checkpointing else 0
-    )
+    # The fuser adds scale and shift and the convolutions that make them, about 6. Checkpointing keeps one layer's.
+    whole, inputs = (1, sizes["num_layers"]) if config.model.gradient_checkpointing else (sizes["num_layers"], 0)
     return {
         "frozen weights": frozen * DTYPES[config.model.frozen_dtype].itemsize,
         "trained weights, float32": trained * 4,
         "gradients, float32": trained * 4,
         "AdamW's two moments, float32": trained * 8,
         "averaged weights, float32": trained * 4 if config.optimizer.ema else 0,
-        "activations, rough": one * layers,
-        "motion modulations, rough": one * 6 * sizes["num_layers"],
+        "activations, rough": one * (inputs + 24 * whole),
+        "motion modulations, rough": one * 6 * whole,
     }
 
 

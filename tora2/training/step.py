@@ -111,12 +111,7 @@ def training_losses(
 
     bound, motion_maps = bind_batch(transformer, batch, drop_references, drop_trajectories, drop_entities)
     tokens, mask = tokens_per_video(bound.tokens, batch.referenced(drop_references), batch.video, videos)
-    frames = batch.latents.shape[1]
     keep_motion = (~drop_trajectories).to(batch.latents.dtype)[:, None, None]
-    modulations = [
-        (scale * keep_motion, shift * keep_motion)
-        for scale, shift in transformer.motion_modulations(motion_maps, frames)
-    ]
 
     noisy, velocity = add_noise(batch.latents, draws.noise, alphas_cumprod.to(device)[timesteps])
     if transformer.takes_first_frame:
@@ -128,7 +123,8 @@ def training_losses(
         torch.where(drop_caption[:, None, None], batch.null_text, batch.text),
         timesteps,
         image_rotary_emb=rotary,
-        motion_modulations=modulations,
+        motion_maps=motion_maps,  # not their modulations: gradient checkpointing makes those anew, layer by layer
+        motion_strength=keep_motion,
         personalization=transformer.personalization_keys_values(tokens),
         personalization_mask=mask,
         return_dict=False,
