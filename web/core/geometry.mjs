@@ -1,0 +1,247 @@
+/**
+ * Curves through control points and the arc length along them, in pixels of the canvas. The recipe is that of Python's
+ * `tora2/trajectories/geometry.py`, step by step, so that both agree to 1e-6.
+ *
+ * @typedef {import('./drawing.mjs').Track} Track
+ */
+
+export const COINCIDENT = 1e-9;
+export const SUBDIVISIONS = 32;
+
+/** A path with its table of arc length. */
+export class Curve {
+  /**
+   * @param {Float64Array|readonly number[]} points x0, y0, x1, y1, ... in pixels, at least one point
+   * @param {boolean} smooth centripetal Catmull-Rom, otherwise straight between the points
+   */
+  constructor(points, smooth) {
+    const { knots, knotOf } = findKnots(points);
+    const count = knots.length / 2;
+    const bent = smooth && count > 2;
+    /** Pieces of a segment in the table. */
+    this.cuts = bent ? SUBDIVISIONS : 1;
+    /** The knot that control point p became: coincident neighbours are one knot. */
+    this.knotOf = knotOf;
+    /** 8 a segment: the cubic's x and y coefficients c0x, c0y, ..., c3y. */
+    this.coefficients = count === 1 ? still(knots) : bent ? catmullRom(knots) : polyline(knots);
+    const segments = this.coefficients.length / 8;
+    /** Places at the cuts, x0, y0, ...: what to draw. One knot gives two equal places. */
+    this.places = new Float64Array(2 * (segments * this.cuts + 1));
+    /** Arc length at the cuts, from 0. */
+    this.table = new Float64Array(segments * this.cuts + 1);
+    this.#measure(segments);
+    /** Arc length at every control point. */
+    this.lengths = Float64Array.from(knotOf, (knot) => this.table[knot * this.cuts]);
+  }
+
+  /** Length of the whole path in pixels. */
+  get total() {
+    return this.table[this.table.length - 1];
+  }
+
+  /**
+   * The place at an arc length, which is clamped to the curve.
+   * @param {number} length
+   * @returns {[number, number]} in pixels
+   */
+  at(length) {
+    const place = new Float64Array(2);
+    this.placeInto(length, place, 0);
+    return [place[0], place[1]];
+  }
+
+  /**
+   * As `at`, without making an object.
+   * @param {number} length
+   * @param {Float64Array} out
+   * @param {number} offset where x goes; y goes behind it
+   */
+  placeInto(length, out, offset) {
+    const { table, cuts, coefficients } = this;
+    const s = Math.min(Math.max(length, 0), this.total);
+    const index = Math.min(upperBound(table, s) - 1, table.length - 2);
+    const chord = table[index + 1] - table[index];
+    const u = ((index % cuts) + (chord > 0 ? (s - table[index]) / chord : 0)) / cuts;
+    const c = 8 * Math.floor(index / cuts);
+    out[offset] = ((coefficients[c + 6] * u + coefficients[c + 4]) * u + coefficients[c + 2]) * u + coefficients[c];
+    out[offset + 1] =
+      ((coefficients[c + 7] * u + coefficients[c + 5]) * u + coefficients[c + 3]) * u + coefficients[c + 1];
+  }
+
+  /**
+   * The control point at or before an arc length, so that a point inserted there goes behind it.
+   * @param {number} length
+   * @returns {number} index of a control point, never the last one unless it is the only one
+   */
+  pointBefore(length) {
+    const last = Math.max(this.lengths.length - 2, 0);
+    return Math.max(0, Math.min(upperBound(this.lengths, length) - 1, last));
+  }
+
+  /**
+   * The place on the curve nearest to a place, on the chords of the table.
+   * @param {number} x pixels
+   * @param {number} y
+   * @returns {{length: number, distance: number, x: number, y: number}}
+   */
+  nearest(x, y) {
+    const { places, table } = this;
+    let best = { length: 0, distance: Infinity, x: places[0], y: places[1] };
+    for (let index = 0; index < table.length - 1; index++) {
+      const [ax, ay] = [places[2 * index], places[2 * index + 1]];
+      const [dx, dy] = [places[2 * index + 2] - ax, places[2 * index + 3] - ay];
+      const square = dx * dx + dy * dy;
+      const share = square > 0 ? Math.min(Math.max(((x - ax) * dx + (y - ay) * dy) / square, 0), 1) : 0;
+      const distance = Math.hypot(x - ax - share * dx, y - ay - share * dy);
+      if (distance < best.distance) {
+        const length = table[index] + share * (table[index + 1] - table[index]);
+        best = { length, distance, x: ax + share * dx, y: ay + share * dy };
+      }
+    }
+    return best;
+  }
+
+  /** @param {number} segments */
+  #measure(segments) {
+    const { coefficients, cuts, places, table } = this;
+    places[0] = coefficients[0];
+    places[1] = coefficients[1];
+    for (let segment = 0, row = 0; segment < segments; segment++) {
+      const c = 8 * segment;
+      // The chord is measured from this segment's own start, as Python does.
+      let [x, y] = [coefficients[c], coefficients[c + 1]];
+      for (let cut = 1; cut <= cuts; cut++) {
+        const u = cut / cuts;
+        const nx = ((coefficients[c + 6] * u + coefficients[c + 4]) * u + coefficients[c + 2]) * u + coefficients[c];
+        const ny =
+          ((coefficients[c + 7] * u + coefficients[c + 5]) * u + coefficients[c + 3]) * u + coefficients[c + 1];
+        const chord = Math.sqrt((nx - x) * (nx - x) + (ny - y) * (ny - y));
+        table[row + 1] = table[row] + chord;
+        row += 1;
+        places[2 * row] = x = nx;
+        places[2 * row + 1] = y = ny;
+      }
+    }
+  }
+}
+
+/** @typedef {{width: number, height: number, smooth: boolean, curve: Curve}} Cached */
+/** @type {WeakMap<readonly unknown[], Cached>} */
+const curves = new WeakMap();
+
+/**
+ * The curve of a track, remembered as long as its points, its interpolation and the canvas stay the same.
+ * @param {Track} track
+ * @param {{width: number, height: number}} canvas
+ * @returns {Curve}
+ */
+export function curveOf(track, canvas) {
+  const smooth = track.interpolation === 'smooth';
+  const { width, height } = canvas;
+  const known = curves.get(track.points);
+  if (known && known.width === width && known.height === height && known.smooth === smooth) return known.curve;
+  const pixels = new Float64Array(2 * track.points.length);
+  for (let index = 0; index < track.points.length; index++) {
+    pixels[2 * index] = track.points[index].x * width;
+    pixels[2 * index + 1] = track.points[index].y * height;
+  }
+  const curve = new Curve(pixels, smooth);
+  curves.set(track.points, { width, height, smooth, curve });
+  return curve;
+}
+
+/**
+ * How many entries of an increasing table are at most `value`.
+ * @param {Float64Array|readonly number[]} table
+ * @param {number} value
+ * @returns {number}
+ */
+export function upperBound(table, value) {
+  let low = 0;
+  let high = table.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (table[middle] <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/**
+ * @param {Float64Array|readonly number[]} points
+ * @returns {{knots: Float64Array, knotOf: Uint32Array}}
+ */
+function findKnots(points) {
+  const count = points.length / 2;
+  const knots = new Float64Array(points.length);
+  const knotOf = new Uint32Array(count);
+  let kept = 0;
+  for (let index = 0; index < count; index++) {
+    const [x, y] = [points[2 * index], points[2 * index + 1]];
+    const apart = kept === 0 || distance(knots[2 * kept - 2], knots[2 * kept - 1], x, y) >= COINCIDENT;
+    if (apart) {
+      knots[2 * kept] = x;
+      knots[2 * kept + 1] = y;
+      kept += 1;
+    }
+    knotOf[index] = kept - 1;
+  }
+  return { knots: knots.subarray(0, 2 * kept), knotOf };
+}
+
+/** @param {Float64Array} knots */
+function still(knots) {
+  return Float64Array.of(knots[0], knots[1], 0, 0, 0, 0, 0, 0);
+}
+
+/** @param {Float64Array} knots */
+function polyline(knots) {
+  const segments = knots.length / 2 - 1;
+  const coefficients = new Float64Array(8 * segments);
+  for (let segment = 0; segment < segments; segment++) {
+    for (let axis = 0; axis < 2; axis++) {
+      const from = knots[2 * segment + axis];
+      coefficients[8 * segment + axis] = from;
+      coefficients[8 * segment + 2 + axis] = knots[2 * segment + 2 + axis] - from;
+    }
+  }
+  return coefficients;
+}
+
+/** @param {Float64Array} knots */
+function catmullRom(knots) {
+  const count = knots.length / 2;
+  const around = new Float64Array(knots.length + 4);
+  around.set(knots, 2);
+  for (let axis = 0; axis < 2; axis++) {
+    around[axis] = 2 * knots[axis] - knots[2 + axis];
+    around[2 * count + 2 + axis] = 2 * knots[2 * count - 2 + axis] - knots[2 * count - 4 + axis];
+  }
+  const coefficients = new Float64Array(8 * (count - 1));
+  for (let segment = 0; segment < count - 1; segment++) {
+    const i = 2 * segment;
+    const a = Math.sqrt(distance(around[i], around[i + 1], around[i + 2], around[i + 3]));
+    const b = Math.sqrt(distance(around[i + 2], around[i + 3], around[i + 4], around[i + 5]));
+    const c = Math.sqrt(distance(around[i + 4], around[i + 5], around[i + 6], around[i + 7]));
+    for (let axis = 0; axis < 2; axis++) {
+      const [p, q, r, s] = [around[i + axis], around[i + 2 + axis], around[i + 4 + axis], around[i + 6 + axis]];
+      const m = b * ((q - p) / a - (r - p) / (a + b) + (r - q) / b);
+      const n = b * ((r - q) / b - (s - q) / (b + c) + (s - r) / c);
+      coefficients[8 * segment + axis] = q;
+      coefficients[8 * segment + 2 + axis] = m;
+      coefficients[8 * segment + 4 + axis] = 3 * (r - q) - 2 * m - n;
+      coefficients[8 * segment + 6 + axis] = 2 * (q - r) + m + n;
+    }
+  }
+  return coefficients;
+}
+
+/**
+ * @param {number} ax
+ * @param {number} ay
+ * @param {number} bx
+ * @param {number} by
+ */
+function distance(ax, ay, bx, by) {
+  return Math.sqrt((bx - ax) * (bx - ax) + (by - ay) * (by - ay));
+}
