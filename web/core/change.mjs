@@ -1,0 +1,111 @@
+/**
+ * How edits make new objects. A changed point or track remembers which one it was, so that a selection can follow it
+ * through any edit (`selection.mjs`), and everything that an edit does not touch stays the same object.
+ *
+ * @typedef {import('./drawing.mjs').Document} Document
+ * @typedef {import('./drawing.mjs').Track} Track
+ * @typedef {import('./drawing.mjs').Point} Point
+ */
+
+import { MAX_COORDINATE, MIN_COORDINATE } from './drawing.mjs';
+
+/** @type {WeakMap<object, number>} */
+const identities = new WeakMap();
+let lastIdentity = 0;
+
+/**
+ * A number that stays with a point or track while edits replace its object; copies get their own.
+ * @param {object} item
+ * @returns {number}
+ */
+export function identityOf(item) {
+  let identity = identities.get(item);
+  if (identity === undefined) identities.set(item, identity = ++lastIdentity);
+  return identity;
+}
+
+/**
+ * `item` with other fields, known as the same point or track; `item` itself if nothing differs.
+ * @template {Point|Track} T
+ * @param {T} item
+ * @param {Partial<T>} fields
+ * @returns {T}
+ */
+export function changed(item, fields) {
+  if (Object.keys(fields).every((key) => Object.is(item[key], fields[key]))) return item;
+  const next = { ...item, ...fields };
+  identities.set(next, identityOf(item));
+  return next;
+}
+
+/**
+ * The document with one track replaced; the same document if it is the same track.
+ * @param {Document} document
+ * @param {number} index
+ * @param {Track} track
+ * @returns {Document}
+ */
+export function withTrack(document, index, track) {
+  return document.tracks[index] === track ? document : { ...document, tracks: document.tracks.with(index, track) };
+}
+
+/**
+ * The document with other tracks; the same document if they are the same, one by one.
+ * @param {Document} document
+ * @param {readonly Track[]} tracks
+ * @returns {Document}
+ */
+export function withTracks(document, tracks) {
+  const same = tracks.length === document.tracks.length && tracks.every((track, i) => track === document.tracks[i]);
+  return same ? document : { ...document, tracks };
+}
+
+/**
+ * The track with other points; the same track if they are the same, one by one.
+ * @param {Track} track
+ * @param {readonly Point[]} points at least one
+ * @returns {Track}
+ */
+export function withPoints(track, points) {
+  const same = points.length === track.points.length && points.every((point, i) => point === track.points[i]);
+  return same ? track : changed(track, { points });
+}
+
+/**
+ * The track at `index` if its points may be edited: it exists and is not locked.
+ * @param {Document} document
+ * @param {number} index
+ * @returns {Track|null}
+ */
+export function editable(document, index) {
+  const track = document.tracks[index];
+  return track && !track.locked ? track : null;
+}
+
+/**
+ * A coordinate as documents keep it: within -1..2, to a millionth of the canvas, which keeps workflows small. A value
+ * that is already like that comes back unchanged.
+ * @param {number} value
+ * @returns {number}
+ */
+export function tidy(value) {
+  return Math.round(Math.min(Math.max(value, MIN_COORDINATE), MAX_COORDINATE) * 1e6) / 1e6 + 0;
+}
+
+/**
+ * Points grouped by track: track index -> its point indices, in order, each once; what does not exist or may not be
+ * edited is left out.
+ * @param {Document} document
+ * @param {readonly (readonly [number, number])[]} points [track, point]
+ * @returns {Map<number, number[]>}
+ */
+export function byTrack(document, points) {
+  /** @type {Map<number, Set<number>>} */
+  const groups = new Map();
+  for (const [track, point] of points) {
+    if (!editable(document, track)?.points[point]) continue;
+    const group = groups.get(track) ?? new Set();
+    groups.set(track, group.add(point));
+  }
+  return new Map([...groups].map(([track, group]) => [track, [...group].sort((a, b) => a - b)]));
+}
