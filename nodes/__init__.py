@@ -9,6 +9,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from . import host
 from .binding import Tora2BindEntities
+from .exchange import Tora2ExportTrajectories
 from .loading import Tora2LoadModel
 from .personalization import Tora2Entity, Tora2ExtractPersonalization
 from .preview import Tora2DrawTrajectories
@@ -21,6 +22,7 @@ NODES: list[type[io.ComfyNode]] = [
     Tora2TextEncode,
     Tora2TrajectoryEditor,
     Tora2ImportTrajectories,
+    Tora2ExportTrajectories,
     Tora2EncodeTrajectories,
     Tora2Entity,
     Tora2ExtractPersonalization,

@@ -20,6 +20,7 @@ IDS = {
         ["coordinates", "width", "height", "frames", "fps", "tracks"],
         ["TORA2_TRAJECTORIES", "TRACKS", "STRING"],
     ),
+    "Tora2ExportTrajectories": (["trajectories", "format", "track"], ["STRING"]),
     "Tora2EncodeTrajectories": (["model", "trajectories", "strength", "start", "end"], ["TORA2_MOTION", "IMAGE"]),
     "Tora2Entity": (["image", "mask", "phrase", "kind", "track"], ["TORA2_ENTITY"]),
     "Tora2ExtractPersonalization": (["model", "entities"], ["TORA2_PERSONALIZATION", "IMAGE"]),
