@@ -46,7 +46,7 @@ export function changed(item, fields) {
  * @returns {Document}
  */
 export function withTrack(document, index, track) {
-  return document.tracks[index] === track ? document : { ...document, tracks: document.tracks.with(index, track) };
+  return withTracks(document, document.tracks.map((old, i) => (i === index ? track : old)));
 }
 
 /**
@@ -108,4 +108,16 @@ export function byTrack(document, points) {
     groups.set(track, group.add(point));
   }
   return new Map([...groups].map(([track, group]) => [track, [...group].sort((a, b) => a - b)]));
+}
+
+/**
+ * A list with one more item.
+ * @template T
+ * @param {readonly T[]} list
+ * @param {number} index
+ * @param {T} item
+ * @returns {T[]}
+ */
+export function inserted(list, index, item) {
+  return [...list.slice(0, index), item, ...list.slice(index)];
 }

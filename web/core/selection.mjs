@@ -33,10 +33,8 @@ export function select(what) {
  */
 export function add(selection, { tracks = [], points = [] }) {
   const named = [...tracks, ...points.map(([track]) => track)];
-  const newTracks = [...selection.tracks.filter((track) => !named.includes(track)), ...new Set(named.reverse())];
-  // The reversed set starts with the last one named, which is to be the active one.
-  const kept = newTracks.length - new Set(named).size;
-  const ordered = [...newTracks.slice(0, kept), ...newTracks.slice(kept).reverse()];
+  const others = selection.tracks.filter((track) => !named.includes(track));
+  const ordered = [...others, ...named.filter((track, i) => named.lastIndexOf(track) === i)];
   return { tracks: ordered, points: unique([...selection.points, ...points]) };
 }
 
