@@ -16,10 +16,10 @@ from ..tora2.trajectories import (
     to_coordinates,
     to_tracks,
 )
-from ..tora2.trajectories.overlay import draw_trajectories
 from . import host, sockets
 
 NO_TRACKS = '{"version": 1, "tracks": []}'
+EDITOR_WIDGET = "TORA2_TRAJECTORY"  # made by web/tora2.js; on the wire the input stays a STRING, which can be linked
 
 
 def _canvas_inputs() -> list[io.Input]:
@@ -88,17 +88,17 @@ class Tora2TrajectoryEditor(io.ComfyNode):
             display_name="Tora2 Trajectory Editor",
             category="Tora2/trajectories",
             description=(
-                "Holds a drawing of trajectories, one track per entity. Points are parts of the canvas (0..1), so the "
-                "same drawing fits any size."
+                "Draw one track per entity, time its points and play the scene before anything is sampled. Points are "
+                "parts of the canvas (0..1), so the same drawing fits any size."
             ),
             search_aliases=["draw path", "spline editor", "motion path", "tracks editor", "trajectory"],
             has_intermediate_output=True,
             inputs=[
                 io.String.Input(
                     "drawing",
-                    multiline=True,
                     default=NO_TRACKS,
                     dynamic_prompts=False,
+                    extra_dict={"widgetType": EDITOR_WIDGET},
                     tooltip=(
                         'The drawing as JSON: {"version": 1, "tracks": [{"name": "fox", "points": [{"x": 0.1, "y": '
                         '0.5}, {"x": 0.9, "y": 0.5}]}]}. A point may have a "frame" at which the track is there.'
@@ -132,10 +132,9 @@ class Tora2TrajectoryEditor(io.ComfyNode):
     ) -> io.NodeOutput:
         document = parse_document(drawing, width=width, height=height, frames=frames, fps=fps)
         document = document.fitted(width=width, height=height, frames=frames, fps=fps)
-        canvas = torch.full((1, height, width, 3), 0.12) if background is None else background[:1]
-        return io.NodeOutput(
-            *_drawing_values(document), ui=host.preview_image(draw_trajectories(canvas, document), cls)
-        )
+        # The editor draws on this picture where the frontend cannot know it without a run.
+        picture = None if background is None else host.preview_image(background[:1], cls)
+        return io.NodeOutput(*_drawing_values(document), ui=picture)
 
 
 class Tora2ImportTrajectories(io.ComfyNode):
