@@ -35,3 +35,7 @@ class ConditionError(Tora2Error):
 
 class TrainingError(Tora2Error):
     """A training configuration, data set or run folder that cannot be used."""
+
+
+class AccelerationError(Tora2Error):
+    """A switch for speed that this machine, this model or another switch does not allow."""

@@ -8,7 +8,7 @@ from small_models import document, scheduler, text_encoder, tokenizer, trained, 
 from tora2.conditions import Conditioning, VideoSize
 from tora2.errors import ConditionError
 from tora2.stages import bind_entities, denoise, encode_motion, encode_text, resolve_size
-from tora2.stages.denoising import modulation_bytes
+from tora2.stages.prediction import modulation_bytes
 from tora2.trajectories import parse_document
 
 SIZE = VideoSize(17, 128, 128)

@@ -10,15 +10,15 @@ from typing import Any
 
 import torch
 from diffusers import CogVideoXDPMScheduler
-from diffusers.models.embeddings import get_3d_rotary_pos_embed
-from diffusers.pipelines.cogvideo.pipeline_cogvideox import get_resize_crop_region_for_grid
 from diffusers.utils.torch_utils import randn_tensor
 
 from ..conditions import Conditioning, VideoSize
 from ..errors import ConditionError
 from .motion import TEMPORAL_COMPRESSION, check_size
+from .prediction import SPATIAL_COMPRESSION, Predictor, rotary_tables
 
-SPATIAL_COMPRESSION = 8
+__all__ = ["SPATIAL_COMPRESSION", "DenoisingStep", "denoise", "resolve_size", "rotary_tables"]
+
 GUIDANCE_BATCHES = ("together", "in sequence")
 
 
@@ -130,7 +130,7 @@ def denoise(
         latents = randn_tensor(shape, generator=generators, device=device, dtype=torch.float32)
     latents = latents.to(device, torch.float32) * scheduler.init_noise_sigma
 
-    predict = _Predictor(
+    predict = Predictor(
         transformer,
         conditioning,
         size=size,
@@ -174,127 +174,6 @@ def denoise(
 def dynamic_guidance_scale(guidance_scale: float, steps: int, timestep: float) -> float:
     """CogVideoX's cosine schedule, as diffusers' pipelines compute it."""
     return 1 + guidance_scale * (1 - math.cos(math.pi * ((steps - timestep) / steps) ** 5.0)) / 2
-
-
-def rotary_tables(transformer: Any, size: VideoSize, device: torch.device) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """Cosine and sine tables [T'*h*w, head_dim] as diffusers' CogVideoX pipelines prepare them; None without rotary."""
-    config = transformer.config
-    if not config.use_rotary_positional_embeddings:
-        return None
-    patch = config.patch_size
-    grid = (size.height // (SPATIAL_COMPRESSION * patch), size.width // (SPATIAL_COMPRESSION * patch))
-    base = (config.sample_height // patch, config.sample_width // patch)
-    latent_frames = (size.frames - 1) // TEMPORAL_COMPRESSION + 1
-    if config.patch_size_t is None:
-        return get_3d_rotary_pos_embed(
-            embed_dim=config.attention_head_dim,
-            crops_coords=get_resize_crop_region_for_grid(grid, base[1], base[0]),
-            grid_size=grid,
-            temporal_size=latent_frames,
-            device=device,
-        )
-    return get_3d_rotary_pos_embed(
-        embed_dim=config.attention_head_dim,
-        crops_coords=None,
-        grid_size=grid,
-        temporal_size=-(-latent_frames // config.patch_size_t),
-        grid_type="slice",
-        max_size=base,
-        device=device,
-    )
-
-
-class _Predictor:
-    """The guided v-prediction of one step, with all constants of the video held."""
-
-    def __init__(
-        self,
-        transformer: Any,
-        conditioning: Conditioning,
-        *,
-        size: VideoSize,
-        guided: bool,
-        together: bool,
-        first_frame: torch.Tensor | None,
-        keep_modulations: bool | None,
-        attention_kwargs: dict[str, Any] | None,
-    ):
-        device, dtype = transformer.device, transformer.dtype
-        self.transformer = transformer
-        self.first_frame = None if first_frame is None else first_frame.to(device, dtype)
-        self.guided = guided
-        self.together = together
-        self.attention_kwargs = attention_kwargs
-        embeds = [conditioning.negative_embeds, conditioning.embeds] if guided else [conditioning.embeds]
-        self.text = [transformer.patch_embed.text_proj(states.to(device, dtype)) for states in embeds]
-        self.rotary = rotary_tables(transformer, size, device)
-        self.personalization = None
-        if conditioning.tokens is not None:
-            self.personalization = transformer.personalization_keys_values(conditioning.tokens.to(device, dtype))
-        self.motion: dict[str, Any] = {}
-        if conditioning.motion_maps is not None:
-            self.motion = self._motion(conditioning, keep_modulations, device, dtype)
-
-    def _motion(self, conditioning: Conditioning, keep: bool | None, device, dtype) -> dict[str, Any]:
-        maps = tuple(motion_map.to(device, dtype) for motion_map in conditioning.motion_maps)
-        strength = conditioning.motion.strength
-        frames = maps[0].shape[0]
-        if keep is None:
-            keep = modulation_bytes(self.transformer, maps) <= _free_memory(device) / 2
-        if keep:
-            return {"motion_modulations": self.transformer.motion_modulations(maps, frames, strength)}
-        return {"motion_maps": maps, "motion_strength": strength}
-
-    def __call__(
-        self, latents: torch.Tensor, timestep: torch.Tensor, scale: float, *, with_motion: bool
-    ) -> torch.Tensor:
-        """[B, T', C, H', W'] -> guided prediction of the same shape, float32."""
-        if self.first_frame is not None:
-            latents = torch.cat([latents, self.first_frame.expand(latents.shape[0], -1, -1, -1, -1)], dim=2)
-        videos = latents.shape[0]
-        texts = (
-            [torch.cat([text.expand(videos, -1, -1) for text in self.text])]
-            if self.together
-            else [text.expand(videos, -1, -1) for text in self.text]
-        )
-        predictions = []
-        for text in texts:
-            batch = text.shape[0]
-            predictions.append(
-                self.transformer(
-                    hidden_states=latents if batch == videos else torch.cat([latents] * (batch // videos)),
-                    encoder_hidden_states=text,
-                    timestep=timestep.expand(batch),
-                    ofs=self._ofs(latents),
-                    image_rotary_emb=self.rotary,
-                    attention_kwargs=self.attention_kwargs,
-                    return_dict=False,
-                    text_is_projected=True,
-                    personalization=self.personalization,
-                    **(self.motion if with_motion else {}),
-                )[0].float()
-            )
-        prediction = torch.cat(predictions)
-        if not self.guided:
-            return prediction
-        negative, positive = prediction.chunk(2)
-        return negative + scale * (positive - negative)
-
-    def _ofs(self, latents: torch.Tensor) -> torch.Tensor | None:
-        return None if self.transformer.config.ofs_embed_dim is None else latents.new_full((1,), 2.0)
-
-
-def modulation_bytes(transformer: Any, maps: Sequence[torch.Tensor]) -> int:
-    """Memory of the scale and shift of every layer for one video."""
-    frames, _, height, width = maps[0].shape
-    dim = transformer.config.num_attention_heads * transformer.config.attention_head_dim
-    return 2 * len(maps) * frames * height * width * dim * maps[0].element_size()
-
-
-def _free_memory(device: torch.device) -> float:
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    return math.inf
 
 
 def _latent_shape(transformer: Any, size: VideoSize, videos: int) -> tuple[int, ...]:
