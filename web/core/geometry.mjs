@@ -10,6 +10,8 @@ export const SUBDIVISIONS = 32;
 
 /** A path with its table of arc length. */
 export class Curve {
+  /** @type {{left: number, top: number, right: number, bottom: number}|null} */ #box = null;
+
   /**
    * @param {Float64Array|readonly number[]} points x0, y0, x1, y1, ... in pixels, at least one point
    * @param {boolean} smooth centripetal Catmull-Rom, otherwise straight between the points
@@ -37,6 +39,21 @@ export class Curve {
   /** Length of the whole path in pixels. */
   get total() {
     return this.table[this.table.length - 1];
+  }
+
+  /** The rectangle around the drawn path, in pixels; made when first asked for. */
+  get box() {
+    if (!this.#box) {
+      const box = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
+      for (let i = 0; i < this.places.length; i += 2) {
+        box.left = Math.min(box.left, this.places[i]);
+        box.right = Math.max(box.right, this.places[i]);
+        box.top = Math.min(box.top, this.places[i + 1]);
+        box.bottom = Math.max(box.bottom, this.places[i + 1]);
+      }
+      this.#box = box;
+    }
+    return this.#box;
   }
 
   /**
