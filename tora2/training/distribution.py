@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -82,8 +83,25 @@ def prepare(
 
 
 def is_sharded(module: nn.Module) -> bool:
-    """Whether the parameters are spread over the processes, so that parts of the module cannot be called alone."""
+    """Whether the parameters are spread over the processes (see :func:`callable_in_parts`)."""
     return any(hasattr(parameter, "full_tensor") for parameter in module.parameters())
+
+
+@contextmanager
+def callable_in_parts(module: nn.Module) -> Iterator[None]:
+    """Context in which the parts of a sharded module may be called alone, as a generation does.
+
+    What belongs to no unit of its own is whole meanwhile; the units are gathered when they are called. So every process
+    must enter, and make the same calls. A module that is not sharded stays as it is.
+    """
+    sharded = is_sharded(module)
+    if sharded:
+        module.unshard()
+    try:
+        yield
+    finally:
+        if sharded:
+            module.reshard()
 
 
 def _asked_for_fsdp() -> bool:

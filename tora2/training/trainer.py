@@ -18,7 +18,7 @@ from torch import nn
 from ..errors import TrainingError
 from . import models, state
 from .config import TrainingConfig, learning_rate
-from .distribution import is_sharded, make_accelerator, prepare
+from .distribution import callable_in_parts, is_sharded, make_accelerator, prepare
 from .draws import Draws, draw_per_clip, mix, without_noise
 from .metrics import Metrics
 from .module import parameter_groups, trained_parameters
@@ -285,11 +285,14 @@ class Trainer:
         return self.average.in_place(self.parameters) if self.average is not None else nullcontext()
 
     def _validate(self, validator: Any, metrics: Metrics | None) -> None:
-        if metrics is not None and not is_sharded(self.module):
+        # Of a sharded model nobody has the whole: all processes make the videos together, and the main one keeps them.
+        if metrics is not None or is_sharded(self.module):
             self.module.eval()
-            with self.averaged(), self.accelerator.autocast():
-                for name, frames in validator(self.out / "validation" / f"step-{self.step:08d}"):
-                    metrics.video(self.step, name, frames)
+            with self.averaged(), callable_in_parts(self.module), self.accelerator.autocast():
+                folder = self.out / "validation" / f"step-{self.step:08d}" if metrics is not None else None
+                for name, frames in validator(folder):
+                    if metrics is not None:
+                        metrics.video(self.step, name, frames)
             self.module.train()
         self.accelerator.wait_for_everyone()
 

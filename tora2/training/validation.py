@@ -40,13 +40,14 @@ class Validator:
                 break
             self.scenes.append(parse_sample(name, files, self.size, config.fps, need_clip=needs_clip))
 
-    def __call__(self, folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
-        """Write ``folder/NAME.mp4`` for every scene, and yield its name and frames [T, H, W, 3] in 0..1."""
-        folder.mkdir(parents=True, exist_ok=True)
+    def __call__(self, folder: Path | None) -> Iterator[tuple[str, torch.Tensor]]:
+        """Yield every scene's name and frames [T, H, W, 3] in 0..1, and write ``folder/NAME.mp4`` if there is one."""
         for index, scene in enumerate(self.scenes):
             frames = self.generate(scene, seed=index)
             name = f"{index:02d}"
-            write_mp4(folder / f"{name}.mp4", Video(frames, self.config.fps), {"prompt": scene.caption})
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+                write_mp4(folder / f"{name}.mp4", Video(frames, self.config.fps), {"prompt": scene.caption})
             yield f"validation/{name}", frames
 
     @torch.no_grad()
