@@ -1,4 +1,4 @@
-/** A field for a number: typed, changed by arrow keys and the wheel of a drag on its caption. */
+/** A field for a number: typed, changed by arrow keys, or by dragging its caption sideways. */
 
 import { element, gestureKey, setAttribute } from './controls.mjs';
 
@@ -14,6 +14,7 @@ const PIXELS_PER_STEP = 4;
  * @property {number} [step] of an arrow key; Shift makes it ten times as large, Alt a tenth
  * @property {number} [digits] shown after the decimal point at most
  * @property {string} [placeholder] shown where there is no number
+ * @property {number} [neutral] makes it a field for changes ("by how much"): it goes back to this number after each one
  * @property {(value: number, merge: string) => void} change `merge` is the same throughout one drag or held key
  * @property {() => void} [clear] what emptying the field means; without it an emptied field takes its number back
  */
@@ -40,6 +41,7 @@ export function numberField(options) {
   const field = element('span', { class: 'number' }, grip, input,
     options.unit ? element('span', { class: 'unit', text: options.unit }) : null);
   limits(min, max);
+  settle();
 
   /** @param {number} next */
   function bounded(next) {
@@ -72,6 +74,11 @@ export function numberField(options) {
       merge = gestureKey(options.label);
       change(next);
     }
+    settle();
+  }
+
+  function settle() {
+    if (options.neutral !== undefined) show(options.neutral);
   }
 
   /** @param {{shiftKey: boolean, altKey: boolean}} event */
@@ -102,6 +109,9 @@ export function numberField(options) {
     } else return;
     event.stopPropagation();
   });
+  input.addEventListener('keyup', (event) => {
+    if (event.key === 'ArrowUp' || event.key === 'ArrowDown') settle();
+  });
   input.addEventListener('focus', () => input.select());
   input.addEventListener('change', accept);
   input.addEventListener('blur', () => show(value));
@@ -129,6 +139,7 @@ export function numberField(options) {
     const end = (/** @type {PointerEvent} */ event) => {
       if (drag && drag.left === 0 && event.type === 'pointerup') input.focus();
       drag = null;
+      settle();
     };
     handle.addEventListener('pointerup', end);
     handle.addEventListener('pointercancel', end);
