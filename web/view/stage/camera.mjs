@@ -3,11 +3,9 @@
  * of the page (a node in a zoomed graph is scaled as a whole). Canvas: pixels of the document's canvas.
  */
 
-/** @typedef {{scale: number, x: number, y: number}} View screen = canvas * scale + (x, y) */
+import { fit, keptInSight, pan, pinch, resized, toCanvas, toScreen, zoomAt } from '../../core/viewport.mjs';
 
-const LEAST_SCALE = 0.02;
-const LARGEST_SCALE = 32;
-const MARGIN = 14;
+/** @typedef {import('../../core/viewport.mjs').View} View */
 
 export class Camera {
   constructor() {
@@ -16,8 +14,8 @@ export class Camera {
     /** Device pixels a CSS pixel, the page's own scaling of the stage included. */
     this.ratio = 1;
     /** @type {View} */
-    this.view = { scale: 1, x: 0, y: 0 };
-    /** Whether the view follows the stage's size until the user zooms or pans. */
+    this.view = { zoom: 1, x: 0, y: 0 };
+    /** Whether the view follows the stage's size: until the user zooms or pans. */
     this.fitted = true;
     this.canvas = { width: 1, height: 1 };
   }
@@ -30,16 +28,19 @@ export class Camera {
    */
   resize(width, height, ratio) {
     if (width === this.width && height === this.height && ratio === this.ratio) return false;
-    const [dx, dy] = [(width - this.width) / 2, (height - this.height) / 2];
+    const before = { width: this.width, height: this.height };
     this.width = width;
     this.height = height;
     this.ratio = ratio;
     if (this.fitted) this.fit();
-    else this.view = { ...this.view, x: this.view.x + dx, y: this.view.y + dy };
+    else this.view = keptInSight(resized(this.view, before, this), this.canvas, this);
     return true;
   }
 
-  /** @param {{width: number, height: number}} canvas */
+  /**
+   * @param {{width: number, height: number}} canvas
+   * @returns {boolean} whether it is another one
+   */
   setCanvas(canvas) {
     if (canvas.width === this.canvas.width && canvas.height === this.canvas.height) return false;
     this.canvas = { width: canvas.width, height: canvas.height };
@@ -49,8 +50,7 @@ export class Camera {
 
   /** The whole canvas with a margin. */
   fit() {
-    const margin = Math.min(MARGIN, this.width / 12, this.height / 12);
-    this.show({ left: 0, top: 0, right: this.canvas.width, bottom: this.canvas.height }, margin);
+    this.view = fit(this.canvas, this, Math.min(16, this.width / 14, this.height / 14));
     this.fitted = true;
   }
 
@@ -59,15 +59,10 @@ export class Camera {
    * @param {number} margin in screen pixels
    */
   show(box, margin) {
-    const [width, height] = [Math.max(box.right - box.left, 1), Math.max(box.bottom - box.top, 1)];
-    const fit = Math.min((this.width - 2 * margin) / width, (this.height - 2 * margin) / height);
-    const scale = clamp(fit, LEAST_SCALE, LARGEST_SCALE);
-    this.fitted = false;
-    this.view = {
-      scale,
-      x: this.width / 2 - (scale * (box.left + box.right)) / 2,
-      y: this.height / 2 - (scale * (box.top + box.bottom)) / 2,
-    };
+    const size = { width: Math.max(box.right - box.left, 8), height: Math.max(box.bottom - box.top, 8) };
+    const view = fit(size, this, margin);
+    const [x, y] = [(box.left + box.right - size.width) / 2, (box.top + box.bottom - size.height) / 2];
+    this.#move(pan(view, -x * view.zoom, -y * view.zoom));
   }
 
   /**
@@ -76,10 +71,7 @@ export class Camera {
    * @param {number} factor
    */
   zoomAt(x, y, factor) {
-    const scale = clamp(this.view.scale * factor, LEAST_SCALE, LARGEST_SCALE);
-    const by = scale / this.view.scale;
-    this.fitted = false;
-    this.view = this.#kept({ scale, x: x - (x - this.view.x) * by, y: y - (y - this.view.y) * by });
+    this.#move(zoomAt(this.view, x, y, factor));
   }
 
   /**
@@ -87,18 +79,26 @@ export class Camera {
    * @param {number} dy
    */
   panBy(dx, dy) {
-    this.fitted = false;
-    this.view = this.#kept({ ...this.view, x: this.view.x + dx, y: this.view.y + dy });
+    this.#move(pan(this.view, dx, dy));
   }
 
-  /** @param {number} x @param {number} y @returns {[number, number]} */
+  /**
+   * @param {View} view as it was when two fingers touched
+   * @param {readonly [number, number, number, number]} from both fingers, screen
+   * @param {readonly [number, number, number, number]} to
+   */
+  pinch(view, from, to) {
+    this.#move(pinch(view, from, to));
+  }
+
+  /** @param {number} x @param {number} y */
   toCanvas(x, y) {
-    return [(x - this.view.x) / this.view.scale, (y - this.view.y) / this.view.scale];
+    return toCanvas(this.view, x, y);
   }
 
-  /** @param {number} x @param {number} y @returns {[number, number]} */
+  /** @param {number} x @param {number} y */
   toScreen(x, y) {
-    return [x * this.view.scale + this.view.x, y * this.view.scale + this.view.y];
+    return toScreen(this.view, x, y);
   }
 
   /**
@@ -106,9 +106,9 @@ export class Camera {
    * @param {CanvasRenderingContext2D} context
    */
   apply(context) {
-    const { scale, x, y } = this.view;
+    const { zoom, x, y } = this.view;
     const r = this.ratio;
-    context.setTransform(scale * r, 0, 0, scale * r, x * r, y * r);
+    context.setTransform(zoom * r, 0, 0, zoom * r, x * r, y * r);
   }
 
   /**
@@ -119,27 +119,10 @@ export class Camera {
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
   }
 
-  /**
-   * Some of the area where points may be (-1..2) always stays on the screen.
-   * @param {View} view
-   * @returns {View}
-   */
-  #kept(view) {
-    const rest = 40;
-    const [w, h] = [this.canvas.width * view.scale, this.canvas.height * view.scale];
-    return {
-      scale: view.scale,
-      x: clamp(view.x, rest - 2 * w, this.width - rest + w),
-      y: clamp(view.y, rest - 2 * h, this.height - rest + h),
-    };
+  /** @param {View} view */
+  #move(view) {
+    this.fitted = false;
+    // Points may lie up to one canvas outside, so that much of the surroundings can be brought to the middle.
+    this.view = keptInSight(view, this.canvas, this, Math.min(48, this.width / 4, this.height / 4));
   }
-}
-
-/**
- * @param {number} value
- * @param {number} low
- * @param {number} high
- */
-function clamp(value, low, high) {
-  return Math.min(Math.max(value, low), high);
 }

@@ -20,8 +20,8 @@ const RADIUS = 4;
  * @param {Selection} selection
  */
 export function drawPoints(context, camera, palette, document, selection) {
-  const { scale, x: left, y: top } = camera.view;
-  const [w, h] = [document.width * scale, document.height * scale];
+  const { zoom, x: left, y: top } = camera.view;
+  const [w, h] = [document.width * zoom, document.height * zoom];
   let count = 0;
   for (const index of selection.tracks) count += document.tracks[index]?.points.length ?? 0;
   const many = count > MANY_POINTS;

@@ -36,7 +36,7 @@ export function drawTrack(context, drawing, track, look) {
   const curve = curveOf(track, document);
   const { seen, unseen } = partsOf(track, document);
   const [line, halo] = WIDTHS[look];
-  const pixel = 1 / camera.view.scale;
+  const pixel = 1 / camera.view.zoom;
   camera.apply(context);
   context.lineCap = context.lineJoin = 'round';
   if (unseen) {
@@ -57,7 +57,7 @@ export function drawTrack(context, drawing, track, look) {
     context.stroke(seen);
   }
   const frames = Math.max(document.frames - 1, 1);
-  if (drawing.ticks && look !== 'ghost' && (curve.total * camera.view.scale) / frames > CLOSEST_TICKS) {
+  if (drawing.ticks && look !== 'ghost' && (curve.total * camera.view.zoom) / frames > CLOSEST_TICKS) {
     const ticks = ticksOf(track, document, (look === 'selected' ? 4.5 : 3.5) * pixel);
     context.lineCap = 'butt';
     context.lineWidth = 2.6 * pixel;
@@ -91,11 +91,11 @@ function drawEnds(context, { camera, palette }, track, curve, look) {
     context.stroke();
   }
   const total = curve.total;
-  const screen = total * camera.view.scale;
+  const screen = total * camera.view.zoom;
   if (screen < 12) return;
-  const back = 3 / camera.view.scale;
+  const back = 3 / camera.view.zoom;
   // The arrow head of a selected track stands before its last point's handle.
-  const end = look === 'selected' ? total - Math.min(9 / camera.view.scale, total / 4) : total;
+  const end = look === 'selected' ? total - Math.min(9 / camera.view.zoom, total / 4) : total;
   drawHead(context, camera, palette, track.color, curve.at(end - back), curve.at(end), 8);
   if (screen > 140) {
     const middle = total / 2;

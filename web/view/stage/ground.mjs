@@ -83,7 +83,7 @@ function drawPicture(context, picture, left, top, width, height) {
  */
 function drawGrid(context, camera, palette, cell) {
   let step = cell;
-  while (step * camera.view.scale < FINEST_CELL) step *= 2;
+  while (step * camera.view.zoom < FINEST_CELL) step *= 2;
   const { width, height } = camera.canvas;
   for (const strong of [false, true]) {
     context.beginPath();

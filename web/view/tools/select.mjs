@@ -1,0 +1,367 @@
+/**
+ * Selecting, moving and reshaping.
+ *
+ * A press on a point of a selected track takes that point, a press on a path takes the whole track; a drag moves what is
+ * selected. Clicking again at the same place takes the next thing that lies there. Shift adds to the selection. Alt
+ * (or Ctrl) click and double click on a path insert a point; dragging a path with Alt drags a copy. Dragging from an
+ * empty place selects what the rectangle touches. Shift click on an empty place lengthens the active track.
+ */
+
+import { addPoint, duplicateTracks, insertPointOnSegment } from '../../core/edits.mjs';
+import { pointsInRect } from '../../core/hit.mjs';
+import { NOTHING, activeTrack, add, affectedPoints, hasPoint, select, toggle } from '../../core/selection.mjs';
+import { gestureKey } from '../panels/controls.mjs';
+import { CURSORS, handleAt } from './box.mjs';
+import { dragHandle, dragPoints, isClick, place } from './drag.mjs';
+
+/** @typedef {import('./surface.mjs').Surface} Surface */
+/** @typedef {import('./surface.mjs').Pointer} Pointer */
+/** @typedef {import('./surface.mjs').Gesture} Gesture */
+/** @typedef {import('../../core/hit.mjs').Hit} Hit */
+/** @typedef {import('../types.mjs').Selection} Selection */
+
+/** Clicks this near to each other, in screen pixels, are at the same place. */
+const SAME_PLACE = 6;
+
+/** @type {WeakMap<import('../types.mjs').Store, {x: number, y: number}>} where the last click was */
+const lastClick = new WeakMap();
+
+/**
+ * @param {Surface} surface
+ * @param {Pointer} pointer
+ * @returns {Gesture|null}
+ */
+export function press(surface, pointer) {
+  const { store } = surface;
+  const box = surface.box();
+  const handle = handleAt(box, pointer.x, pointer.y, pointer.touch ? 16 : 9);
+  if (box && handle && handle !== 'move') {
+    return dragHandle(surface, pointer, selectedPoints(surface), handle, box.bounds);
+  }
+  const hits = candidates(surface, pointer);
+  if (handle === 'move' && !hits.length) return dragSelection(surface, pointer, null);
+  if (!hits.length) return pressEmpty(surface, pointer);
+  const hit = hits.find((candidate) => isSelected(store.selection, candidate)) ?? hits[0];
+  if (hit.kind === 'segment' && (pointer.double || (pointer.mod && !pointer.shift))) return insert(surface, pointer, hit);
+  if (pointer.alt && hit.kind === 'segment') return pressWithAlt(surface, pointer, hit);
+  if (pointer.shift || pointer.mod) return pressToToggle(surface, pointer, hit);
+  return pressAndDrag(surface, pointer, hit, hits);
+}
+
+/**
+ * @param {Surface} surface
+ * @param {Pointer} pointer
+ */
+export function hover(surface, pointer) {
+  const { marks, store } = surface;
+  const handle = handleAt(surface.box(), pointer.x, pointer.y, 9);
+  const hits = handle && handle !== 'move' ? [] : candidates(surface, pointer);
+  const hit = hits.find((candidate) => isSelected(store.selection, candidate)) ?? hits[0];
+  marks.hovered = hit ? hit.track : -1;
+  const inserts = hit?.kind === 'segment' && (pointer.alt || pointer.mod) && !store.document.tracks[hit.track].locked;
+  marks.promise = inserts ? promiseAt(surface, hit) : null;
+  if (handle && (handle !== 'move' || !hit)) surface.cursor(CURSORS[handle]);
+  else surface.cursor(!hit ? 'default' : inserts ? 'copy' : 'move');
+  marks.readout = hit ? describe(surface, hit, hits) : '';
+  surface.redraw();
+}
+
+/**
+ * What may be taken here: points only of selected tracks, whose points can be seen; other tracks as wholes.
+ * @param {Surface} surface
+ * @param {{cx: number, cy: number, touch: boolean}} pointer
+ * @returns {Hit[]} one of each track, nearest first
+ */
+export function candidates(surface, pointer) {
+  const { store } = surface;
+  /** @type {Map<number, Hit>} */
+  const byTrack = new Map();
+  for (const hit of surface.hits(pointer)) {
+    if (byTrack.has(hit.track)) continue;
+    const whole = hit.kind === 'point' && !store.selection.tracks.includes(hit.track);
+    byTrack.set(hit.track, whole ? { ...hit, kind: 'marker', point: -1 } : hit);
+  }
+  return [...byTrack.values()];
+}
+
+/**
+ * Selects the next thing at a place, for Tab.
+ * @param {Surface} surface
+ * @param {{cx: number, cy: number, touch: boolean}} pointer
+ * @param {number} step 1 or -1
+ * @returns {boolean} whether there was anything
+ */
+export function cycle(surface, pointer, step) {
+  const { store } = surface;
+  const tracks = [...new Set(surface.hits(pointer).map((hit) => hit.track))].filter((track) => track >= 0).sort((a, b) => a - b);
+  if (!tracks.length) return false;
+  const at = tracks.indexOf(activeTrack(store.selection));
+  const next = tracks[(at + step + tracks.length) % tracks.length];
+  store.set({ selection: select({ tracks: [next] }) });
+  return true;
+}
+
+/** @param {Surface} surface */
+export function selectedPoints(surface) {
+  const { document, selection } = surface.store;
+  return affectedPoints(document, selection).filter(([track]) => {
+    const { hidden, locked } = document.tracks[track];
+    return !hidden && !locked;
+  });
+}
+
+/**
+ * @param {Selection} selection
+ * @param {Hit} hit
+ */
+function isSelected(selection, hit) {
+  if (hit.kind === 'point') return hasPoint(selection, hit.track, hit.point) || selection.tracks.includes(hit.track);
+  return selection.tracks.includes(hit.track);
+}
+
+/** @param {Hit} hit @returns {Selection} */
+function only(hit) {
+  return hit.kind === 'point' ? select({ points: [[hit.track, hit.point]] }) : select({ tracks: [hit.track] });
+}
+
+/**
+ * @param {Surface} surface
+ * @param {Pointer} pointer
+ * @param {Hit} hit
+ * @param {Hit[]} hits
+ * @returns {Gesture}
+ */
+function pressAndDrag(surface, pointer, hit, hits) {
+  const { store } = surface;
+  const before = store.selection;
+  const single = before.tracks.length === 1 && !before.points.length;
+  const keeps = hit.kind === 'point'
+    ? hasPoint(before, hit.track, hit.point) || (!single && !before.points.length && before.tracks.includes(hit.track))
+    : before.tracks.includes(hit.track) && (!before.points.length || before.points.some(([track]) => track === hit.track));
+  if (!keeps) store.set({ selection: only(hit) });
+  else if (hit.kind !== 'point' && before.points.length) store.set({ selection: select({ tracks: before.tracks }) });
+  const drag = dragSelection(surface, pointer, hit);
+  return {
+    ...drag,
+    end(last) {
+      drag.end(last);
+      if (!isClick(pointer, last)) return;
+      const again = isAgain(surface, pointer) && keeps && hits.length > 1;
+      if (again) takeNext(surface, hits);
+      else if (keeps && hit.kind === 'point') store.set({ selection: only(hit) });
+      else if (keeps) store.set({ selection: only(hit) });
+    },
+  };
+}
+
+/**
+ * @param {Surface} surface
+ * @param {Pointer} pointer
+ */
+function isAgain(surface, pointer) {
+  const last = lastClick.get(surface.store);
+  lastClick.set(surface.store, { x: pointer.x, y: pointer.y });
+  return last !== undefined && Math.hypot(last.x - pointer.x, last.y - pointer.y) < SAME_PLACE;
+}
+
+/**
+ * @param {Surface} surface
+ * @param {Hit[]} hits
+ */
+function takeNext(surface, hits) {
+  const { store } = surface;
+  const tracks = hits.map((hit) => hit.track).sort((a, b) => a - b);
+  const next = tracks[(tracks.indexOf(activeTrack(store.selection)) + 1) % tracks.length];
+  store.set({ selection: select({ tracks: [next] }) });
+  surface.say(surface.text('stage.cycled', {
+    name: store.document.tracks[next].name, index: tracks.indexOf(next) + 1, count: tracks.length,
+  }));
+}
+
+/**
+ * @param {Surface} surface
+ * @param {Pointer} pointer
+ * @param {Hit|null} hit
+ */
+function dragSelection(surface, pointer, hit) {
+  const anchor = hit ? { x: hit.x, y: hit.y } : { x: pointer.cx, y: pointer.cy };
+  return dragPoints(surface, pointer, selectedPoints(surface), anchor);
+}
+
+/**
+ * @param {Surface} surface
+ * @param {Pointer} pointer
+ * @param {Hit} hit
+ * @returns {Gesture|null}
+ */
+function pressToToggle(surface, pointer, hit) {
+  const { store } = surface;
+  const before = store.selection;
+  const what = hit.kind === 'point' ? { points: [/** @type {[number, number]} */ ([hit.track, hit.point])] } : { tracks: [hit.track] };
+  const had = hit.kind === 'point' ? hasPoint(before, hit.track, hit.point) : before.tracks.includes(hit.track);
+  store.set({ selection: had ? before : add(before, what) });
+  const drag = dragSelection(surface, pointer, hit);
+  return {
+    ...drag,
+    end(last) {
+      drag.end(last);
+      if (had && isClick(pointer, last)) store.set({ selection: toggle(before, what) });
+    },
+  };
+}
+
+/**
+ * @param {Surface} surface
+ * @param {Pointer} pointer
+ * @param {Hit} hit
+ * @returns {Gesture|null}
+ */
+function insert(surface, pointer, hit) {
+  const { store } = surface;
+  const key = gestureKey('insert');
+  const index = hit.point + 1;
+  const done = store.edit(surface.text('step.insert'), (document) => ({
+    document: insertPointOnSegment(document, hit.track, hit.length),
+    selection: select({ points: [[hit.track, index]] }),
+  }), { merge: key });
+  if (!done) return null;
+  surface.marks.promise = null;
+  return dragPoints(surface, pointer, [[hit.track, index]], { x: hit.x, y: hit.y }, { begun: true, key });
+}
+
+/**
+ * A click inserts a point, a drag takes a copy along.
+ * @param {Surface} surface
+ * @param {Pointer} pointer
+ * @param {Hit} hit
+ * @returns {Gesture}
+ */
+function pressWithAlt(surface, pointer, hit) {
+  const { store } = surface;
+  if (!store.selection.tracks.includes(hit.track)) store.set({ selection: only(hit) });
+  /** @type {Gesture|null} */
+  let drag = null;
+  return {
+    move(to) {
+      if (!drag && !isClick(pointer, to)) {
+        const key = gestureKey('copy');
+        const chosen = [...store.selection.tracks].sort((a, b) => a - b);
+        // Every copy lies behind its original, which shifts all later ones by one.
+        const copies = chosen.map((track, i) => track + i + 1);
+        store.edit(surface.text('step.duplicate'), (document) => {
+          const next = duplicateTracks(document, chosen);
+          return { document: next, selection: next === document ? store.selection : select({ tracks: copies }) };
+        }, { merge: key });
+        drag = dragPoints(surface, pointer, selectedPoints(surface), { x: hit.x, y: hit.y }, { begun: true, key });
+      }
+      drag?.move(to);
+    },
+    end(to) {
+      if (drag) return drag.end(to);
+      if (!isClick(pointer, to)) return;
+      insert(surface, pointer, hit)?.end(pointer);
+    },
+    cancel: () => drag?.cancel(),
+  };
+}
+
+/**
+ * @param {Surface} surface
+ * @param {Pointer} pointer
+ * @returns {Gesture}
+ */
+function pressEmpty(surface, pointer) {
+  const { store, marks } = surface;
+  const before = store.selection;
+  const adds = pointer.shift || pointer.mod;
+  return {
+    move(to) {
+      if (isClick(pointer, to)) return;
+      marks.band = {
+        left: Math.min(pointer.x, to.x), top: Math.min(pointer.y, to.y),
+        right: Math.max(pointer.x, to.x), bottom: Math.max(pointer.y, to.y),
+      };
+      const found = inBand(surface, pointer, to);
+      store.set({ selection: adds ? add(before, found) : found });
+      surface.redraw();
+    },
+    end(to) {
+      marks.band = null;
+      surface.redraw();
+      if (!isClick(pointer, to)) {
+        const { points, tracks } = store.selection;
+        surface.say(surface.text('stage.selected', { points: points.length, tracks: tracks.length }));
+        return;
+      }
+      if (pointer.shift) lengthen(surface, pointer);
+      else if (!adds) store.set({ selection: NOTHING });
+    },
+    cancel() {
+      marks.band = null;
+      store.set({ selection: before });
+      surface.redraw();
+    },
+  };
+}
+
+/**
+ * Tracks that lie wholly inside are selected as wholes, of others the points inside.
+ * @param {Surface} surface
+ * @param {Pointer} from
+ * @param {Pointer} to
+ * @returns {Selection}
+ */
+function inBand(surface, from, to) {
+  const { document } = surface.store;
+  const points = pointsInRect(document, { x0: from.cx, y0: from.cy, x1: to.cx, y1: to.cy });
+  /** @type {Map<number, number>} */
+  const counts = new Map();
+  for (const [track] of points) counts.set(track, (counts.get(track) ?? 0) + 1);
+  const wholly = [...counts].every(([track, count]) => {
+    const { kind, points: all } = document.tracks[track];
+    return count === (kind === 'static' ? 1 : all.length);
+  });
+  const tracks = [...counts.keys()];
+  return wholly ? { tracks, points: [] } : { tracks, points };
+}
+
+/**
+ * @param {Surface} surface
+ * @param {Pointer} pointer
+ */
+function lengthen(surface, pointer) {
+  const { store } = surface;
+  const track = activeTrack(store.selection);
+  if (track < 0) return;
+  const [x, y] = surface.snap(pointer.cx, pointer.cy);
+  const { width, height } = store.document;
+  if (store.edit(surface.text('step.addPoint'), (document) => addPoint(document, track, { x: x / width, y: y / height }))) {
+    surface.commit();
+  }
+}
+
+/**
+ * @param {Surface} surface
+ * @param {Hit} hit
+ */
+function promiseAt(surface, hit) {
+  const [x, y] = surface.camera.toScreen(hit.x, hit.y);
+  return { x, y, color: surface.store.document.tracks[hit.track].color, from: null, kind: /** @type {const} */ ('insert') };
+}
+
+/**
+ * @param {Surface} surface
+ * @param {Hit} hit
+ * @param {Hit[]} hits
+ */
+export function describe(surface, hit, hits) {
+  const track = surface.store.document.tracks[hit.track];
+  const frame = hit.kind === 'point' ? track.points[hit.point].frame : null;
+  const parts = [track.name];
+  if (hit.kind === 'point') parts.push(surface.text('stage.pointOf', { index: hit.point + 1, count: track.points.length }));
+  if (hit.kind === 'point') parts.push(place(surface, hit.x, hit.y));
+  if (frame !== null) parts.push(surface.text('stage.atFrame', { frame: Math.round(frame * 100) / 100 }));
+  if (track.locked) parts.push(surface.text('tracks.isLocked'));
+  if (hits.length > 1) parts.push(surface.text('stage.under', { count: hits.length }));
+  return parts.join('  ·  ');
+}
