@@ -121,3 +121,13 @@ export function byTrack(document, points) {
 export function inserted(list, index, item) {
   return [...list.slice(0, index), item, ...list.slice(index)];
 }
+
+/**
+ * A number moved into low..high.
+ * @param {number} value
+ * @param {number} low
+ * @param {number} high
+ */
+export function within(value, low, high) {
+  return Math.min(Math.max(value, low), high);
+}

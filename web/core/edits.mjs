@@ -9,151 +9,13 @@
  * @typedef {import('./drawing.mjs').Point} Point
  */
 
-import { byTrack, changed, editable, inserted, tidy, withPoints, withTrack, withTracks } from './change.mjs';
-import { isColor } from './document.mjs';
-import {
-  EASINGS, INTERPOLATIONS, KINDS, MAX_COORDINATE, MAX_NAME, MAX_POINTS, MAX_TRACKS, MIN_COORDINATE, createPoint,
-  createTrack,
-} from './drawing.mjs';
+import { byTrack, changed, editable, inserted, tidy, within, withPoints, withTrack, withTracks } from './change.mjs';
+import { EASINGS, MAX_COORDINATE, MAX_POINTS, MIN_COORDINATE, createPoint } from './drawing.mjs';
 import { curveOf } from './geometry.mjs';
-import { isBlank } from './plain.mjs';
 import { keysOf } from './sampling.mjs';
 import { keyPoint, mendKeys } from './timing.mjs';
 
-/** Fields of a track that a lock protects. */
-const MOTION = ['points', 'kind', 'interpolation', 'easing', 'start', 'end'];
-
-/**
- * One more track.
- * @param {Document} document
- * @param {readonly Point[]} points at least one
- * @param {Partial<Track>} [fields] its name and colour are by its place unless said here
- * @param {number} [index] default: last
- * @returns {Document}
- */
-export function addTrack(document, points, fields = {}, index = document.tracks.length) {
-  if (document.tracks.length >= MAX_TRACKS || points.length === 0 || points.length > MAX_POINTS) return document;
-  if (!points.every((point) => Number.isFinite(point.x) && Number.isFinite(point.y))) return document;
-  const tidied = points.map((point) => ({ ...point, x: tidy(point.x), y: tidy(point.y) }));
-  const track = createTrack(mendKeys(tidied, document.frames), allowed(document, null, fields), nextNumber(document));
-  return withTracks(document, inserted(document.tracks, within(index, 0, document.tracks.length), track));
-}
-
-/**
- * Other documents' tracks behind the own ones, as many as fit.
- * @param {Document} document
- * @param {readonly Track[]} tracks
- * @returns {Document}
- */
-export function appendTracks(document, tracks) {
-  return replaceTracks(document, [...document.tracks, ...tracks.map((track) => ({ ...track }))]);
-}
-
-/**
- * Other tracks, as many as are allowed.
- * @param {Document} document
- * @param {readonly Track[]} tracks as `parseDocument` makes them
- * @returns {Document}
- */
-export function replaceTracks(document, tracks) {
-  const last = document.frames - 1;
-  const fitting = tracks.slice(0, MAX_TRACKS).map((track) => {
-    const points = mendKeys(track.points, document.frames);
-    const start = track.start === null ? null : Math.min(track.start, last);
-    const end = track.end === null ? null : Math.min(track.end, last);
-    return changed(track, { points, start, end });
-  });
-  return withTracks(document, fitting);
-}
-
-/**
- * @param {Document} document
- * @param {readonly number[]} tracks
- * @returns {Document}
- */
-export function removeTracks(document, tracks) {
-  return withTracks(document, document.tracks.filter((_, index) => !tracks.includes(index)));
-}
-
-/**
- * A copy behind each of these, of the same name: one entity held at several points. Copies are not locked.
- * @param {Document} document
- * @param {readonly number[]} tracks
- * @param {{dx?: number, dy?: number}} [shift] parts of the canvas, so that copies can be seen
- * @returns {Document}
- */
-export function duplicateTracks(document, tracks, { dx = 0, dy = 0 } = {}) {
-  let room = MAX_TRACKS - document.tracks.length;
-  return withTracks(document, document.tracks.flatMap((track, index) => {
-    if (!tracks.includes(index) || room-- <= 0) return [track];
-    const points = track.points.map((point) => ({ ...point, x: tidy(point.x + dx), y: tidy(point.y + dy) }));
-    return [track, { ...track, points, locked: false }];
-  }));
-}
-
-/**
- * @param {Document} document
- * @param {number} from
- * @param {number} to its index afterwards
- * @returns {Document}
- */
-export function reorderTrack(document, from, to) {
-  if (!document.tracks[from] || !document.tracks[to]) return document;
-  const others = document.tracks.filter((_, index) => index !== from);
-  return withTracks(document, inserted(others, to, document.tracks[from]));
-}
-
-/**
- * Several tracks may share a name. A blank name changes nothing; a long one is cut.
- * @param {Document} document
- * @param {number} track
- * @param {string} name
- * @returns {Document}
- */
-export function renameTrack(document, track, name) {
-  return setTrack(document, track, { name });
-}
-
-/**
- * Change a track's fields; impossible values are passed over, times are moved into the clip.
- * @param {Document} document
- * @param {number} track
- * @param {Partial<Track>} fields
- * @returns {Document}
- */
-export function setTrack(document, track, fields) {
-  const old = document.tracks[track];
-  return old ? withTrack(document, track, changed(old, allowed(document, old, fields))) : document;
-}
-
-/**
- * @param {Document} document
- * @param {readonly number[]} tracks
- * @param {'path'|'static'} kind
- * @returns {Document}
- */
-export function setKind(document, tracks, kind) {
-  return tracks.reduce((result, track) => setTrack(result, track, { kind }), document);
-}
-
-/**
- * @param {Document} document
- * @param {readonly number[]} tracks
- * @param {'smooth'|'linear'} interpolation
- * @returns {Document}
- */
-export function setInterpolation(document, tracks, interpolation) {
-  return tracks.reduce((result, track) => setTrack(result, track, { interpolation }), document);
-}
-
-/**
- * Remove all tracks but the locked ones.
- * @param {Document} document
- * @returns {Document}
- */
-export function clear(document) {
-  return withTracks(document, document.tracks.filter((track) => track.locked));
-}
+export * from './edit-tracks.mjs';
 
 /**
  * One more point. Behind a last point that is keyed at the clip's end (or before a first one at 0) it takes over that
@@ -340,54 +202,6 @@ function mirrored(easing) {
 }
 
 /**
- * The fields that may be set, in the form that documents have.
- * @param {Document} document
- * @param {Track|null} track null for a new one
- * @param {Partial<Track>} fields
- * @returns {Partial<Track>}
- */
-function allowed(document, track, fields) {
-  /** @type {Partial<Track>} */
-  const result = { ...fields };
-  const refuse = (/** @type {string} */ key, /** @type {boolean} */ fine) => {
-    if (key in result && !fine) delete result[key];
-  };
-  delete result.points;
-  refuse('name', typeof result.name === 'string' && !isBlank(result.name));
-  if (result.name !== undefined && result.name.length > MAX_NAME) result.name = [...result.name].slice(0, MAX_NAME).join('');
-  refuse('color', isColor(result.color));
-  refuse('kind', KINDS.some((item) => item === result.kind));
-  refuse('interpolation', INTERPOLATIONS.some((item) => item === result.interpolation));
-  refuse('easing', EASINGS.some((item) => item === result.easing));
-  refuse('hidden', typeof result.hidden === 'boolean');
-  refuse('locked', typeof result.locked === 'boolean');
-  for (const key of /** @type {const} */ (['start', 'end'])) {
-    refuse(key, result[key] === null || Number.isFinite(result[key]));
-    if (typeof result[key] === 'number') result[key] = within(result[key], 0, document.frames - 1);
-  }
-  const start = result.start === undefined ? track?.start ?? null : result.start;
-  const end = result.end === undefined ? track?.end ?? null : result.end;
-  if (start !== null && end !== null && start > end) {
-    if (typeof result.end === 'number') result.end = start;
-    else result.start = end;
-  }
-  if (track?.locked && result.locked !== false) for (const key of MOTION) delete result[key];
-  return result;
-}
-
-/**
- * A number for the next track's name and colour that no track has: deleting one must not give two the same name.
- * @param {Document} document
- * @returns {number} from 0
- */
-function nextNumber(document) {
-  const names = new Set(document.tracks.map((track) => track.name));
-  let number = document.tracks.length;
-  while (names.has(`track ${number + 1}`)) number += 1;
-  return number;
-}
-
-/**
  * The part of a movement that leaves all coordinates within -1..2.
  * @param {number} shift
  * @param {readonly number[]} values
@@ -396,13 +210,4 @@ function limited(shift, values) {
   const room = values.reduce((least, value) =>
     Math.min(least, shift > 0 ? MAX_COORDINATE - value : value - MIN_COORDINATE), Math.abs(shift));
   return Math.sign(shift) * Math.max(room, 0);
-}
-
-/**
- * @param {number} value
- * @param {number} low
- * @param {number} high
- */
-function within(value, low, high) {
-  return Math.min(Math.max(value, low), high);
 }
