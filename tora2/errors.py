@@ -39,3 +39,7 @@ class TrainingError(Tora2Error):
 
 class AccelerationError(Tora2Error):
     """A switch for speed that this machine, this model or another switch does not allow."""
+
+
+class TrackingError(Tora2Error):
+    """A video in which nothing can be followed, or a tracker that is not installed."""

@@ -12,6 +12,9 @@ import torch
 from diffusers import CogVideoXDPMScheduler
 from diffusers.utils.torch_utils import randn_tensor
 
+from ..acceleration.presets import PROMPT, REUSED, Preset, check_interval, in_interval, with_guidance_interval
+from ..acceleration.presets import preset as preset_of
+from ..acceleration.reuse import Reuse
 from ..conditions import Conditioning, VideoSize
 from ..errors import ConditionError
 from .motion import TEMPORAL_COMPRESSION, check_size
@@ -31,6 +34,7 @@ class DenoisingStep:
         timestep: of the diffusion.
         latents: [B, T', C, H', W'] scaled latents that the next step starts from.
         clean: [B, C, T', H', W'] unscaled prediction of the finished latents, for previews.
+        kind: what ran, a letter of ``acceleration.presets``.
     """
 
     index: int
@@ -38,6 +42,7 @@ class DenoisingStep:
     timestep: int
     latents: torch.Tensor
     clean: torch.Tensor
+    kind: str = "F"
 
 
 StepCallback = Callable[[DenoisingStep], None]
@@ -82,6 +87,8 @@ def denoise(
     steps: int = 50,
     guidance_scale: float = 6.0,
     dynamic_guidance: bool = True,
+    preset: str | Preset = "exact",
+    guidance_interval: tuple[float, float] = (0.0, 1.0),
     first_frame: torch.Tensor | None = None,
     guidance_batch: str = "together",
     keep_modulations: bool | None = None,
@@ -104,6 +111,8 @@ def denoise(
         seeds: one video each.
         guidance_scale: 1 or less runs the prompt's branch alone.
         dynamic_guidance: CogVideoX's cosine schedule of the guidance.
+        preset: which steps run the transformer, see ``acceleration.presets``.
+        guidance_interval: part of the steps, 0..1, that is guided; outside of it the prompt's branch runs alone.
         first_frame: [1, 1, C, H', W'] from :func:`encode_first_frame`, for models that take one.
         guidance_batch: both guidance branches ``together`` in one batch, or ``in sequence`` for less memory.
         keep_modulations: keep the scale and shift of every layer over the steps (about 9 GB at 5B) instead of computing
@@ -118,10 +127,13 @@ def denoise(
 
     Raises:
         ConditionError: a first frame is missing or unwanted, or an option does not exist.
+        AccelerationError: a preset does not exist or does not suit the scheduler.
     """
     if guidance_batch not in GUIDANCE_BATCHES:
         raise ConditionError(f"guidance_batch is {guidance_batch!r}; use one of {', '.join(GUIDANCE_BATCHES)}.")
-    device, dtype = transformer.device, transformer.dtype
+    chosen = preset_of(preset)
+    schedule = with_guidance_interval(chosen.schedule(steps), check_interval(guidance_interval))
+    device = transformer.device
     scheduler = scheduler.__class__.from_config(scheduler.config)
     scheduler.set_timesteps(steps, device=device)
     generators = list(generators or (torch.Generator().manual_seed(seed) for seed in seeds))
@@ -140,6 +152,7 @@ def denoise(
         keep_modulations=keep_modulations,
         attention_kwargs=attention_kwargs,
     )
+    reuse = Reuse(predict, scheduler, chosen.order) if REUSED in schedule else None
     motion = conditioning.motion
     multistep = isinstance(scheduler, CogVideoXDPMScheduler)
     accepted = inspect.signature(scheduler.step).parameters
@@ -153,7 +166,14 @@ def denoise(
         guided_by_motion = motion is not None and motion.start <= index / steps < motion.end
         scaled = scheduler.scale_model_input(latents, timestep)
         scale = dynamic_guidance_scale(guidance_scale, steps, timestep.item()) if dynamic_guidance else guidance_scale
-        prediction = predict(scaled.to(dtype), timestep, scale, with_motion=guided_by_motion)
+        if not in_interval(index, steps, guidance_interval):
+            scale = 1.0
+        if reuse is not None:
+            prediction = reuse(schedule[index], scaled, timestep, scale, with_motion=guided_by_motion)
+        elif schedule[index] == PROMPT:
+            prediction = predict.prompt_branch(scaled, timestep, with_motion=guided_by_motion)
+        else:
+            prediction = predict(scaled, timestep, scale, with_motion=guided_by_motion)
         before = latents
         if multistep:
             back = timesteps[index - 1] if index > 0 else None
@@ -165,7 +185,7 @@ def denoise(
         if on_step is not None:
             clean = previous_clean if multistep else _clean(scheduler, prediction, timestep, before)
             preview = clean.transpose(1, 2) / scaling_factor
-            step = DenoisingStep(index, len(timesteps), int(timestep), latents, preview)
+            step = DenoisingStep(index, len(timesteps), int(timestep), latents, preview, schedule[index])
             on_step(step)
             latents = step.latents
     return latents.transpose(1, 2) / scaling_factor

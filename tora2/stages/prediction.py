@@ -44,7 +44,7 @@ class Predictor:
         attention_kwargs: dict[str, Any] | None = None,
     ):
         device, dtype = transformer.device, transformer.dtype
-        self.transformer = transformer
+        self.transformer, self.dtype = transformer, dtype
         self.first_frame = None if first_frame is None else first_frame.to(device, dtype)
         self.guided = guided
         self.together = together
@@ -110,6 +110,7 @@ class Predictor:
     def _run(
         self, latents: torch.Tensor, texts: Sequence[torch.Tensor], timestep: torch.Tensor, with_motion: bool
     ) -> torch.Tensor:
+        latents = latents.to(self.dtype)
         if self.first_frame is not None:
             latents = torch.cat([latents, self.first_frame.expand(latents.shape[0], -1, -1, -1, -1)], dim=2)
         text = torch.cat([states.expand(latents.shape[0], -1, -1) for states in texts])

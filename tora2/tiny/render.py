@@ -8,15 +8,35 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+SOFTEST = 8  # pixels across, of the strongest blur
+
 
 def low_pass(picture: torch.Tensor, pixels: float) -> torch.Tensor:
     """[4, P, P] -> the same size, blurred to what ``pixels`` across can show (else a small copy would flicker)."""
     size = picture.shape[-1]
-    target = max(8, round(pixels))
+    target = max(SOFTEST, round(pixels))
     if target >= size:
         return picture
     small = F.interpolate(picture[None], size=(target, target), mode="bilinear", antialias=True, align_corners=False)
     return F.interpolate(small, size=(size, size), mode="bilinear", align_corners=False)[0]
+
+
+def low_pass_matrices(size: int) -> torch.Tensor:
+    """[size + 1, size, size]: row n of the table is ``low_pass`` to n pixels along one axis, so that
+    ``table[n] @ picture @ table[n].T`` blurs whole batches of pictures, each to its own sharpness."""
+    table = torch.eye(size).repeat(size + 1, 1, 1)
+    for pixels in range(size):
+        target = max(SOFTEST, pixels)
+        if target < size:
+            small = F.interpolate(table[-1:, None], (target, size), mode="bilinear", antialias=True)
+            table[pixels] = F.interpolate(small, (size, size), mode="bilinear")[0, 0]
+    return table
+
+
+def blurred(pictures: torch.Tensor, pixels: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+    """``low_pass`` of pictures [N, 4, P, P] to ``pixels`` [N] int, with the table of :func:`low_pass_matrices`."""
+    along = table[pixels.clamp(0, len(table) - 1)]
+    return along[:, None] @ pictures @ along[:, None].transpose(-1, -2)
 
 
 def centroid(picture: torch.Tensor) -> torch.Tensor:
@@ -27,8 +47,14 @@ def centroid(picture: torch.Tensor) -> torch.Tensor:
     return torch.stack([(alpha.sum(0) * ramp).sum(), (alpha.sum(1) * ramp).sum()]) / mass
 
 
-def recolour(picture: torch.Tensor, gain: float, contrast: float, saturation: float) -> torch.Tensor:
-    """Brightness, contrast about mid grey and saturation of a premultiplied picture [..., 4, H, W]."""
+def recolour(
+    picture: torch.Tensor,
+    gain: float | torch.Tensor,
+    contrast: float | torch.Tensor,
+    saturation: float | torch.Tensor,
+) -> torch.Tensor:
+    """Brightness, contrast about mid grey and saturation of a premultiplied picture [..., 4, H, W]; the three may be
+    tensors [..., 1, 1, 1]."""
     rgb, alpha = picture[..., :3, :, :], picture[..., 3:, :, :]
     grey = rgb.mean(-3, keepdim=True)
     rgb = (grey + (rgb - grey) * saturation) * contrast + alpha * 0.5 * (1 - contrast)
