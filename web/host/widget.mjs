@@ -1,0 +1,170 @@
+// The widget on the node: a place in the page, one string as its value, and the editor that comes when it is first seen.
+
+/** @import { Comfy, GraphNode, HostNode } from './comfy.mjs' */
+
+import { join } from './chain.mjs';
+import { NodeHost } from './host.mjs';
+import { firstOptions, minHeight } from './settings.mjs';
+import { loadTexts } from './texts.mjs';
+import { asGraphStep, ownHistory } from './undo.mjs';
+
+/** The name in nodes/trajectories.py. No widget of ComfyUI's own may ever be called so, or Nodes 2.0 would take that. */
+export const WIDGET_TYPE = 'TORA2_TRAJECTORY';
+const MIN_WIDTH = 460;
+const BELOW_AND_ABOVE = 260; // the node's title, sockets and four number widgets
+
+/** @typedef {import('../view/editor.mjs')['createEditor']} CreateEditor */
+
+/** @type {WeakMap<GraphNode, DrawingWidget>} */
+const widgets = new WeakMap();
+
+/** @param {GraphNode} node */
+export function drawingWidgetOf(node) {
+  return widgets.get(node);
+}
+
+/**
+ * ComfyUI's constructor of the widget.
+ * @param {Comfy} comfy
+ */
+export function widgetConstructor(comfy) {
+  /**
+   * @param {HostNode} node
+   * @param {string} name
+   * @param {[unknown, { default?: unknown }?]} spec
+   */
+  return (node, name, [, { default: first } = {}]) => {
+    const drawing = new DrawingWidget(comfy, node, name, asText(first));
+    widgets.set(node, drawing);
+    return { widget: drawing.widget, minWidth: MIN_WIDTH, minHeight: minHeight(comfy) + BELOW_AND_ABOVE };
+  };
+}
+
+/**
+ * Workflows are written by strangers: whatever stands where the drawing should be is kept as text, and the editor says
+ * what is wrong with it.
+ * @param {unknown} value
+ */
+function asText(value) {
+  if (typeof value === 'string') return value;
+  if (value === null || value === undefined) return '';
+  try {
+    return JSON.stringify(value) ?? '';
+  } catch {
+    return String(value);
+  }
+}
+
+export class DrawingWidget {
+  /** @type {Comfy} */ #comfy;
+  /** @type {HTMLElement} */ #element;
+  /** @type {NodeHost} */ #host;
+  /** @type {string} what workflow and prompt hold; the editor, if there is one, shows the same */ #text;
+  /** @type {ReturnType<CreateEditor> | null} */ #editor = null;
+  /** @type {Promise<void> | null} */ #coming = null;
+  /** @type {ResizeObserver | null} */ #observer = null;
+
+  /**
+   * @param {Comfy} comfy
+   * @param {HostNode} node
+   * @param {string} name of the input
+   * @param {string} first value of a new node
+   */
+  constructor(comfy, node, name, first) {
+    this.#comfy = comfy;
+    this.#text = first;
+    this.#element = place(minHeight(comfy));
+    ownHistory(this.#element);
+    this.#host = new NodeHost(comfy, node, this.#element, (text) => this.#commit(text));
+    this.widget = node.addDOMWidget(name, WIDGET_TYPE, this.#element, {
+      getValue: () => this.#text,
+      setValue: (value) => this.#receive(asText(value)),
+      getMinHeight: () => minHeight(comfy),
+      hideOnZoom: false,
+      hideInPanel: true,
+    });
+    join(node, 'onAdded', () => this.#start());
+    join(node, 'onRemoved', () => this.#stop());
+    if (node.graph) this.#start();
+  }
+
+  /** The large window, from the node's menu or a command. */
+  async openLarge() {
+    await this.#come();
+    this.#editor?.openLarge();
+  }
+
+  /** @param {string} text an edit by the user */
+  #commit(text) {
+    if (text === this.#text) return;
+    asGraphStep(this.#comfy, () => {
+      this.#text = text;
+      this.widget.callback?.(text);
+    });
+  }
+
+  /** @param {string} text from a workflow, a copied node, the graph's undo or a script */
+  #receive(text) {
+    this.#text = text;
+    if (this.#editor && this.#editor.value !== text) this.#editor.value = text;
+  }
+
+  #start() {
+    if (this.#observer) return;
+    this.#observer = new ResizeObserver(([{ contentRect }]) => {
+      if (!contentRect.width || !contentRect.height) return; // collapsed, or out of view
+      if (this.#editor) this.#editor.relayout();
+      else void this.#come();
+    });
+    this.#observer.observe(this.#element);
+  }
+
+  /** The node left the graph; it may come back, so the drawing stays. */
+  #stop() {
+    this.#observer?.disconnect();
+    this.#observer = null;
+    this.#host.stop();
+    this.#editor?.dispose();
+    this.#editor = null;
+    this.#coming = null;
+    this.#element.replaceChildren();
+  }
+
+  /** Only a drawing that is seen costs anything: the editor's code loads with the first of them. */
+  #come() {
+    this.#coming ??= (async () => {
+      try {
+        const [{ createEditor }] = await Promise.all([import('../view/editor.mjs'), loadTexts(this.#comfy)]);
+        if (!this.#observer) return; // the node was removed meanwhile
+        this.#host.start();
+        this.#editor = createEditor(this.#element, this.#host);
+        this.#editor.store.set({ options: firstOptions(this.#comfy) });
+        this.#editor.value = this.#text;
+      } catch (error) {
+        console.error('Tora2: the trajectory editor could not be made.', error);
+        this.#element.textContent = this.#host.text('host.broken');
+      }
+    })();
+    return this.#coming;
+  }
+}
+
+/** @param {number} height the least, in pixels */
+function place(height) {
+  const element = document.createElement('div');
+  element.className = 'tora2-trajectory-editor';
+  element.title = ''; // else the input's long explanation pops up wherever the pointer rests on the drawing
+  element.dataset.captureWheel = 'true'; // Nodes 2.0 leaves the wheel to elements that say so
+  Object.assign(element.style, {
+    boxSizing: 'border-box',
+    minHeight: `${height}px`,
+    // Its size is the node's affair alone: content that grew with it would make the node grow without end.
+    contain: 'layout size',
+    position: 'relative',
+    overflow: 'hidden',
+    background: 'var(--comfy-menu-bg, #353535)',
+    color: 'var(--input-text, #ddd)',
+    borderRadius: '6px',
+  });
+  return element;
+}
