@@ -83,7 +83,10 @@ class Tora2Sampler(io.ComfyNode):
                     default=1,
                     min=1,
                     max=64,
-                    tooltip="Videos made at once, with the seeds seed, seed+1, ... Memory grows with it.",
+                    tooltip=(
+                        "Videos made in one run, with the seeds seed, seed+1, ... Each becomes a file of its own. "
+                        "Memory grows with it."
+                    ),
                 ),
                 io.Image.Input(
                     "first_frame",
@@ -187,7 +190,12 @@ class Tora2Decode(io.ComfyNode):
             ],
             outputs=[
                 io.Image.Output(
-                    display_name="images", tooltip="Pictures [F, H, W, 3]; the videos of a batch follow one another."
+                    display_name="images",
+                    is_output_list=True,
+                    tooltip=(
+                        "Pictures [F, H, W, 3] of one video. For each video of a batch what follows runs once: Create "
+                        "Video and Save Video make a file of each."
+                    ),
                 )
             ],
         )
@@ -200,4 +208,4 @@ class Tora2Decode(io.ComfyNode):
         frames, height, width = (samples.shape[2] - 1) * 4 + 1, samples.shape[3] * 8, samples.shape[4] * 8
         tiled = tiling == "on" or (tiling == "auto" and host.memory_is_short(host.vae_memory(frames, height, width)))
         vae = model.component("vae", memory=host.vae_memory(frames, height, width, tiled))
-        return io.NodeOutput(host.to_intermediate(decode(vae, samples, tiled)))
+        return io.NodeOutput(list(host.to_intermediate(decode(vae, samples, tiled)).split(frames)))

@@ -66,7 +66,7 @@ def test_all_parts_together(run, drawing, text):
     conditioning = run("Tora2BindEntities", text=text, motion=motion, personalization=personalization)
     latents = sample(run, conditioning)
     assert latents.shape == (1, 16, 5, 16, 16) and latents.isfinite().all()
-    images = run("Tora2Decode", latent={"samples": latents})
+    (images,) = run("Tora2Decode", latent={"samples": latents})
     assert images.shape == (17, 128, 128, 3) and 0 <= images.min() <= images.max() <= 1
     shown = run("Tora2DrawTrajectories", images=images, trajectories=drawing[0], entities=personalization)
     assert shown.shape == images.shape and not torch.equal(shown, images)
@@ -90,6 +90,16 @@ def test_seed_and_batch(run, text):
     assert not torch.allclose(pair[0], pair[1])
     largest = 2**64 - 1
     assert sample(run, conditioning, seed=largest, batch_size=2).shape[0] == 2
+
+
+def test_each_video_of_a_batch_is_decoded_by_itself(nodes, run, text):
+    """A list, so that the graph runs on for each: N files of one run."""
+    pair = sample(run, run("Tora2BindEntities", text=text), batch_size=2)
+    first, second = run("Tora2Decode", latent={"samples": pair})
+    assert nodes["Tora2Decode"].define_schema().outputs[0].is_output_list
+    assert first.shape == second.shape == (17, 128, 128, 3)
+    for latents, video in zip(pair, (first, second), strict=True):
+        torch.testing.assert_close(run("Tora2Decode", latent={"samples": latents[None]})[0], video, rtol=0, atol=1e-5)
 
 
 def test_latents_are_unscaled_as_core_keeps_them(run, model, text, monkeypatch):
