@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { Curve, curveOf, upperBound } from '../../../web/core/geometry.mjs';
+import { dice, drawing, track } from './helpers.mjs';
+
+test('a smooth curve goes through its points, at their lengths', () => {
+  const random = dice(1);
+  for (let round = 0; round < 50; round++) {
+    const points = Array.from({ length: 2 * random.whole(2, 9) }, () => random.between(-200, 900));
+    const curve = new Curve(points, true);
+    for (let p = 0; p < points.length / 2; p++) {
+      const [x, y] = curve.at(curve.lengths[p]);
+      assert.ok(Math.hypot(x - points[2 * p], y - points[2 * p + 1]) < 1e-6);
+    }
+    assert.equal(curve.total, curve.lengths.at(-1));
+  }
+});
+
+test('a straight line has its length, and lengths beyond it are its ends', () => {
+  const curve = new Curve([0, 0, 30, 40], false);
+  assert.equal(curve.total, 50);
+  assert.deepEqual([curve.at(25), curve.at(-1), curve.at(99)], [[15, 20], [0, 0], [30, 40]]);
+});
+
+test('coincident points are one knot', () => {
+  const curve = new Curve([5, 5, 5, 5, 9, 5], true);
+  assert.deepEqual([...curve.knotOf], [0, 0, 1]);
+  assert.deepEqual([...curve.lengths], [0, 0, 4]);
+  assert.deepEqual(new Curve([5, 5, 5, 5], true).at(3), [5, 5]);
+});
+
+test('curves are remembered by points, interpolation and canvas', () => {
+  const document = drawing([track([[0, 0], [0.5, 1], [1, 0]])]);
+  const [one] = document.tracks;
+  const curve = curveOf(one, document);
+  assert.equal(curveOf({ ...one, name: 'renamed' }, document), curve);
+  assert.notEqual(curveOf(one, { width: 10, height: 10 }), curve);
+  assert.notEqual(curveOf({ ...one, interpolation: 'linear' }, document).total, curve.total);
+});
+
+test('the nearest place on a path', () => {
+  const curve = new Curve([0, 0, 100, 0, 100, 100], false);
+  const near = curve.nearest(110, 40);
+  assert.deepEqual([near.length, near.distance, near.x, near.y], [140, 10, 100, 40]);
+  assert.equal(curve.pointBefore(near.length), 1);
+  assert.equal(curve.pointBefore(1e9), 1);
+  assert.equal(curve.pointBefore(-5), 0);
+  assert.deepEqual(curve.box, { left: 0, top: 0, right: 100, bottom: 100 });
+});
+
+test('upperBound counts the entries that are at most the value', () => {
+  assert.deepEqual([-1, 0, 1, 2, 3].map((v) => upperBound([0, 1, 1, 2], v)), [0, 1, 3, 4, 4]);
+});
