@@ -32,6 +32,22 @@ def test_tiny_workflows_make_videos(workflow, tmp_path):
         assert frames[0].std() > 1, "the video is not blank"
 
 
+@pytest.mark.slow
+def test_a_batch_of_seeds_makes_a_file_of_each(tmp_path):
+    options = ("Tora2Sampler.steps=2", "Tora2Sampler.batch_size=2")
+    done = run("two_entities_tiny.json", tmp_path, *(part for option in options for part in ("--set", option)))
+    assert done.returncode == 0, done.stderr[-2000:]
+    videos = {}
+    for path in sorted(tmp_path.rglob("*.mp4")):
+        with av.open(str(path)) as container:
+            frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        videos.setdefault(path.stem.rstrip("_0123456789"), []).append(frames)
+    assert len(videos) == 2, "the workflow saves the video, and it with its trajectories"
+    for first, second in videos.values():
+        assert len(first) == len(second) == 17
+        assert (first[8] != second[8]).mean() > 0.1, "two seeds, two videos"
+
+
 def test_full_size_workflows_say_which_files_are_missing(tmp_path):
     done = run("cogvideox_5b_tora_t2v.json", tmp_path, "--models", str(tmp_path / "models"))
     assert done.returncode == 1
