@@ -1,0 +1,71 @@
+"""Runs inside a real ComfyUI's Python: core's T5 through the CLIP socket beside transformers', one set of weights.
+
+The architecture, the tokenizer and both code paths are the real ones; only width and depth are small and the weights
+random (T5-XXL itself would be 4.7 billion). Prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.argv = ["t5.py", "--cpu"]
+sys.path.insert(0, ".")
+
+import comfy.options  # noqa: E402
+
+comfy.options.enable_args_parsing()
+
+import importlib.util  # noqa: E402
+import json  # noqa: E402
+from types import SimpleNamespace  # noqa: E402
+
+import torch  # noqa: E402
+from comfy import sd  # noqa: E402
+from comfy.text_encoders import cogvideo  # noqa: E402
+from transformers import T5Config, T5EncoderModel, T5TokenizerFast  # noqa: E402
+
+SMALL = {"d_model": 64, "d_kv": 16, "num_heads": 4, "d_ff": 96, "num_layers": 3}
+PROMPTS = ("a red fox chases a ball through the snow", "", "word " * 400, "Füchse, 狐狸 & (two:1.3) BREAK foxes")
+
+
+def pack():
+    root = Path(__file__).resolve().parents[3]
+    spec = importlib.util.spec_from_file_location("pack", root / "__init__.py", submodule_search_locations=[str(root)])
+    sys.modules["pack"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["pack"])
+
+
+def core_clip():
+    target = SimpleNamespace(clip=cogvideo.cogvideo_te(torch.float32), tokenizer=cogvideo.CogVideoXTokenizer, params={})
+    return sd.CLIP(target, parameters=10**6, model_options={"t5xxl_model_config": SMALL})
+
+
+def main() -> None:
+    pack()
+    from pack.nodes.core_clip import ClipTextEncoder
+    from pack.tora2.stages import encode_text
+
+    torch.manual_seed(0)
+    folder = Path("comfy/text_encoders")
+    config = json.loads((folder / "t5_config_xxl.json").read_text())
+    feed_forward = {"feed_forward_proj": "gated-gelu", "dense_act_fn": "gelu_new"}
+    ours = T5EncoderModel(T5Config(**{**config, **SMALL, **feed_forward})).eval()
+    for parameter in ours.parameters():  # initial values are too small to tell right from wrong
+        parameter.data.normal_(0, 0.3)
+    clip = core_clip()
+    inner = clip.cond_stage_model.t5xxl.transformer
+    missing = inner.load_state_dict(ours.state_dict(), strict=False)
+    tokenizer = T5TokenizerFast.from_pretrained(str(folder / "t5_tokenizer"), local_files_only=True)
+    worst, spread = 0.0, 0.0
+    for prompt in PROMPTS:
+        a = encode_text(ours, tokenizer, prompt, "blurry", 226)
+        b = encode_text(ClipTextEncoder(clip), tokenizer, prompt, "blurry", 226)
+        for x, y in ((a.embeds, b.embeds), (a.negative_embeds, b.negative_embeds)):
+            assert x.shape == y.shape == (1, 226, 64)
+            worst = max(worst, float((x - y).abs().max() / x.abs().max()))
+            spread = max(spread, float(x.std(1).max()))
+    print("\nRESULT " + json.dumps({"worst": worst, "spread": spread, "missing": list(missing.missing_keys)}))
+
+
+main()
