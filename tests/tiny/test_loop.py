@@ -1,5 +1,6 @@
 import argparse
 
+import pytest
 import torch
 from torch import nn
 
@@ -67,7 +68,10 @@ def test_a_gradient_that_is_no_number_changes_nothing(tmp_path):
         break
 
 
-def test_plans_follow_the_step_number(atlas):
+@pytest.mark.parametrize("workers", [0, 2])
+def test_plans_follow_the_step_number(atlas, workers):
     world = World(atlas, frames=1, size=32)
-    first = next(plan_batches(world, 3, 4))
-    assert [plan.seed for plan in first] == [12, 13, 14, 15]
+    batches = plan_batches(world, 3, 4, workers)
+    first, second = next(batches), next(batches)
+    assert first.seeds == [12, 13, 14, 15] and second.seeds == [16, 17, 18, 19]
+    assert torch.equal(second.canvases[2], world.plan(18).canvas), "however many processes made them"

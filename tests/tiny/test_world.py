@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from tora2.phrases import find_phrase
+from tora2.tiny import render
 from tora2.tiny.backgrounds import BACKGROUNDS, paint
 from tora2.tiny.world import World
 
@@ -30,6 +31,15 @@ def test_a_clip_does_not_depend_on_its_batch(world):
         assert int(batch.present[i].sum()) == len(clip.entities)
         for e, entity in enumerate(clip.entities):
             torch.testing.assert_close(entity.track, batch.tracks[i, e])
+
+
+def test_whole_batches_are_blurred_as_single_pictures_are(atlas):
+    pictures = torch.stack([atlas.premultiplied(i) for i in range(6)])
+    pixels = torch.tensor([2, 8, 21, 40, 47, 90])
+    found = render.blurred(pictures, pixels, render.low_pass_matrices(48))
+    wanted = torch.stack([render.low_pass(p, n) for p, n in zip(pictures, pixels.tolist(), strict=True)])
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
+    assert not torch.equal(found[0], pictures[0]) and torch.equal(wanted[5], pictures[5])
 
 
 def test_shapes_and_ranges(world):

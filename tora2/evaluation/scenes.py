@@ -148,14 +148,5 @@ def gallery(world: World, scene: Scene, count: int, seed: int) -> tuple[torch.Te
         if world.atlas.names[i] not in names:
             names.add(world.atlas.names[i])
             indices.append(i)
-            pictures.append(reference_view(world, i, rng)[None])
+            pictures.append(world.reference_view(i, rng)[None])
     return torch.cat(pictures), indices
-
-
-def reference_view(world: World, index: int, rng: np.random.Generator) -> torch.Tensor:
-    """Another reference picture of the world's own kind, [3, S, S]."""
-    from ..tiny import render
-
-    picture, matrix = world._reference(rng, world.atlas.premultiplied(index))
-    layers = render.sample(picture[None], matrix[None, None], world.reference_size)[:, 0]
-    return render.on_grey(layers)[0]

@@ -20,7 +20,7 @@ from ..tiny import loop
 from ..tiny.assets import Atlas
 from ..tiny.backgrounds import BACKGROUNDS
 from ..tiny.views import Views, contrast, draw_indices, retrieval
-from ..tiny.world import Plan, World, WorldBatch
+from ..tiny.world import Plans, World, WorldBatch
 from .networks import RECOGNIZER_SIZE, STRIDE, VOTE_UNIT, Recognizer, Sight, Watcher, save, still_of
 
 FRAMES = 17
@@ -35,7 +35,7 @@ def soften(video: torch.Tensor, canvases: torch.Tensor, generator: torch.Generat
     and noisy, each for a part of the clips."""
     count, frames, _, height, width = video.shape
     fade = torch.rand(count, generator=generator) * 0.5 * (torch.rand(count, generator=generator) < 0.3)
-    video = torch.lerp(video, canvases[:, None] * 2 - 1, fade[:, None, None, None, None])
+    video = torch.lerp(video, canvases[:, None] * 2 - 1, fade[:, None, None, None, None].to(video.device))
     out = []
     for clip in video:
         if torch.rand(1, generator=generator) < 0.4:
@@ -44,8 +44,8 @@ def soften(video: torch.Tensor, canvases: torch.Tensor, generator: torch.Generat
             clip = F.interpolate(small, (height, width), mode="bicubic").clamp(-1, 1)
         if torch.rand(1, generator=generator) < 0.3:  # errors of latents are patches, one or a few cells large
             grain = torch.randn(frames, 3, CELLS, CELLS, generator=generator)
-            grain = F.interpolate(grain, (height, width), mode="bicubic")
-            clip = clip + grain * 0.35 * torch.rand(1, generator=generator) ** 2
+            grain = F.interpolate(grain.to(clip.device), (height, width), mode="bicubic")
+            clip = clip + grain * 0.35 * torch.rand(1, generator=generator).item() ** 2
         out.append(clip)
     return torch.stack(out)
 
@@ -57,18 +57,19 @@ def watcher_losses(sight: Sight, batch: WorldBatch, refs: torch.Tensor) -> tuple
     share, owner = masks.max(1)
     share, owner = share.flatten(0, 1), owner.flatten(0, 1)
     solid = masks.sum(1).flatten(0, 1).clamp(0, 1)
-    loss_solid = F.binary_cross_entropy_with_logits(sight.solid, solid, pos_weight=torch.tensor(2.0))
+    loss_solid = F.binary_cross_entropy_with_logits(sight.solid, solid, pos_weight=solid.new_tensor(2.0))
 
-    rows = torch.arange(len(batch.video)).repeat_interleave(frames)[:, None, None].expand_as(owner)
-    times = torch.arange(frames).repeat(len(batch.video))[:, None, None].expand_as(owner)
+    device = solid.device
+    rows = torch.arange(len(batch.video), device=device).repeat_interleave(frames)[:, None, None].expand_as(owner)
+    times = torch.arange(frames, device=device).repeat(len(batch.video))[:, None, None].expand_as(owner)
     target = batch.tracks[rows, owner, times] * batch.video.shape[-1]
     weight = (share > 0.5).float()
     error = F.smooth_l1_loss(sight.votes / VOTE_UNIT, target / VOTE_UNIT, beta=0.1, reduction="none").sum(-1)
     loss_votes = (error * weight).sum() / weight.sum()
     pixels = ((sight.votes - target).abs().sum(-1) * weight).sum() / weight.sum()
 
-    numbers = torch.full(batch.present.shape, -1)
-    numbers[batch.present] = torch.arange(len(refs))
+    numbers = torch.full(batch.present.shape, -1, device=device)
+    numbers[batch.present] = torch.arange(len(refs), device=device)
     mine = numbers[rows, owner]
     chosen = (share > 0.5) & (mine >= 0)
     logits = sight.looks[chosen] @ refs.T / TEMPERATURE
@@ -76,7 +77,7 @@ def watcher_losses(sight: Sight, batch: WorldBatch, refs: torch.Tensor) -> tuple
     right = (logits.argmax(1) == mine[chosen]).float().mean()
 
     names = list(BACKGROUNDS)
-    scene = torch.tensor([names.index(b) for b in batch.backgrounds]).repeat_interleave(frames)
+    scene = torch.tensor([names.index(b) for b in batch.backgrounds], device=device).repeat_interleave(frames)
     loss_scene = F.cross_entropy(sight.scene, scene)
     loss = loss_solid + loss_votes + loss_looks + 0.2 * loss_scene
     return loss, {
@@ -92,8 +93,9 @@ def train_watcher(trainer: loop.Trainer, args) -> None:
     net = trainer.modules["net"]
     for step, plans in zip(trainer, loop.plan_batches(world, trainer.step, args.batch, args.workers), strict=False):
         generator = torch.Generator().manual_seed(step)
-        batch = world.render([some_frames(plan) for plan in plans])
-        video = soften(batch.video, torch.stack([p.canvas for p in plans]), generator)
+        plans = some_frames(plans).to(args.device)
+        batch = world.render(plans, args.device)
+        video = soften(batch.video, plans.canvases, generator)
         still = still_of(video)[:, LEARNED]
         video = video[:, LEARNED]
         masks, tracks = batch.masks[:, :, LEARNED], batch.tracks[:, :, LEARNED]
@@ -105,11 +107,10 @@ def train_watcher(trainer: loop.Trainer, args) -> None:
         trainer.descend(loss, **figures)
 
 
-def some_frames(plan: Plan) -> Plan:
-    """The plan of only the frames ``SHOWN``: enough to know what stands still, and cheap to render."""
-    shown = torch.tensor(SHOWN)
-    cut = [replace(e, matrices=e.matrices[shown], track=e.track[shown]) for e in plan.entities]
-    return replace(plan, entities=cut)
+def some_frames(plans: Plans) -> Plans:
+    """Plans of only the frames ``SHOWN``: enough to know what stands still, and cheap to render."""
+    shown = list(SHOWN)
+    return replace(plans, matrices=plans.matrices[:, shown], tracks=plans.tracks[:, shown])
 
 
 def blur_some(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -145,7 +146,7 @@ def main(argv: list[str] | None = None) -> None:
     notes: dict[str, object] = {"steps": trainer.step}
     if args.which == "recognizer":
         atlas = Atlas.load(args.atlas)
-        views = Views(atlas, RECOGNIZER_SIZE, fill=(0.6, 1.0), shift=0.09, scenery=0.35)
+        views = Views(atlas, RECOGNIZER_SIZE, fill=(0.6, 1.0), shift=0.09, scenery=0.35, device=args.device)
         if args.export is None:
             train_recognizer(trainer, args, views, atlas.split("train"))
         trainer.use_average()

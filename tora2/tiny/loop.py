@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from .world import Plan, World
+from .world import Plans, World
+
+T, R = TypeVar("T"), TypeVar("R")
 
 
 def arguments(description: str, *, rate: float, batch: int, draws_clips: bool = True) -> argparse.ArgumentParser:
@@ -143,22 +147,46 @@ def averaged(folder: str | Path, name: str) -> dict[str, torch.Tensor]:
     return {k[len(name) + 1 :]: v for k, v in state.items() if k.startswith(name + ".")}
 
 
-def plan_batches(world: World, step: int, batch: int, workers: int = 0) -> Iterator[list[Plan]]:
+def plan_batches(world: World, step: int, batch: int, workers: int = 0) -> Iterator[Plans]:
     """Plans of the steps from ``step`` on; seed = step * batch + place in the batch."""
-    seeds = range(step * batch, 1 << 40)
+    return plan_ahead(_Planner(world), (range(n * batch, (n + 1) * batch) for n in itertools.count(step)), workers)
+
+
+def plan_ahead(planner: Callable[[T], R], tasks: Iterable[T], workers: int = 0) -> Iterator[R]:
+    """``planner`` of every task, in their order; made ahead by so many processes, if any."""
     if not workers:
-        for first in seeds[::batch]:
-            yield [world.plan(first + i) for i in range(batch)]
+        yield from map(planner, tasks)
         return
-    loader = torch.utils.data.DataLoader(
-        _Plans(world), batch_size=batch, sampler=seeds, num_workers=workers, collate_fn=list, prefetch_factor=4
+    yield from torch.utils.data.DataLoader(
+        _Mapped(planner),
+        batch_size=None,
+        sampler=tasks,
+        num_workers=workers,
+        prefetch_factor=4,
+        collate_fn=_as_it_is,
+        worker_init_fn=_one_thread,
     )
-    yield from loader
 
 
-class _Plans(torch.utils.data.Dataset):
+class _Planner:
     def __init__(self, world: World):
         self.world = world
 
-    def __getitem__(self, seed: int) -> Plan:
-        return self.world.plan(seed)
+    def __call__(self, seeds: range) -> Plans:
+        return Plans.of([self.world.plan(seed) for seed in seeds])
+
+
+class _Mapped(torch.utils.data.Dataset):
+    def __init__(self, function: Callable):
+        self.function = function
+
+    def __getitem__(self, task):
+        return self.function(task)
+
+
+def _as_it_is(value):
+    return value
+
+
+def _one_thread(number: int) -> None:
+    torch.set_num_threads(1)

@@ -8,7 +8,7 @@ anywhere.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -56,15 +56,23 @@ class Clip:
 
 @dataclass
 class EntityPlan:
+    """All that is drawn of one entity; its picture is number ``index`` of the atlas.
+
+    ``light`` and ``reference_light`` are gain, contrast and saturation, ``sharpness`` and ``reference_sharpness`` the
+    pixels across that the picture is blurred to.
+    """
+
     index: int
     name: str
     phrase: str
     style: str
     is_human: bool
-    picture: torch.Tensor  # [4, P, P] premultiplied, blurred and coloured for the clip
+    light: tuple[float, float, float]
+    sharpness: int
     matrices: torch.Tensor  # [T, 2, 3]
-    track: torch.Tensor
-    reference_picture: torch.Tensor  # [4, P, P] for the reference
+    track: torch.Tensor  # [T, 2]
+    reference_light: tuple[float, float, float]
+    reference_sharpness: int
     reference_matrix: torch.Tensor  # [2, 3]
 
 
@@ -78,11 +86,70 @@ class Plan:
 
 
 @dataclass
+class Plans:
+    """B plans as a few large tensors, cheap to hand from one process to another.
+
+    Per clip: ``canvases`` [B, 3, H, W], lists of ``seeds``, ``captions``, ``backgrounds``, and of the entities'
+    ``phrases`` and ``names``. Per entity, N in all: ``rows`` [N] its clip, ``columns`` [N] its place in it, ``indices``
+    [N], ``is_human`` [N], ``lights`` [N, 2, 3] and ``sharpness`` [N, 2] (clip, reference), ``matrices`` [N, T, 2, 3],
+    ``tracks`` [N, T, 2], ``reference_matrices`` [N, 2, 3].
+    """
+
+    canvases: torch.Tensor
+    seeds: list[int]
+    captions: list[str]
+    backgrounds: list[str]
+    phrases: list[list[str]]
+    names: list[list[str]]
+    rows: torch.Tensor
+    columns: torch.Tensor
+    indices: torch.Tensor
+    is_human: torch.Tensor
+    lights: torch.Tensor
+    sharpness: torch.Tensor
+    matrices: torch.Tensor
+    tracks: torch.Tensor
+    reference_matrices: torch.Tensor
+
+    @classmethod
+    def of(cls, plans: Sequence[Plan]) -> Plans:
+        flat = [entity for plan in plans for entity in plan.entities]
+        return cls(
+            canvases=torch.stack([plan.canvas for plan in plans]),
+            seeds=[plan.seed for plan in plans],
+            captions=[plan.caption for plan in plans],
+            backgrounds=[plan.background for plan in plans],
+            phrases=[[entity.phrase for entity in plan.entities] for plan in plans],
+            names=[[entity.name for entity in plan.entities] for plan in plans],
+            rows=torch.tensor([row for row, plan in enumerate(plans) for _ in plan.entities]),
+            columns=torch.tensor([column for plan in plans for column in range(len(plan.entities))]),
+            indices=torch.tensor([entity.index for entity in flat]),
+            is_human=torch.tensor([entity.is_human for entity in flat]),
+            lights=torch.tensor([[entity.light, entity.reference_light] for entity in flat]),
+            sharpness=torch.tensor([[entity.sharpness, entity.reference_sharpness] for entity in flat]),
+            matrices=torch.stack([entity.matrices for entity in flat]),
+            tracks=torch.stack([entity.track for entity in flat]),
+            reference_matrices=torch.stack([entity.reference_matrix for entity in flat]),
+        )
+
+    def to(self, device: str | torch.device) -> Plans:
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return Plans(
+            **{
+                name: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
+                for name, value in values.items()
+            }
+        )
+
+
+@dataclass
 class WorldBatch:
-    """A batch of clips, entities padded to E with ``present`` false (zeros, empty strings). Shapes: video [B, T, 3,
-    H, W] in
-    -1..1, references [B, E, 3, S, S], reference_masks [B, E, S, S], tracks [B, E, T, 2], visible and shown [B, E, T],
-    masks [B, E, T, H, W], present and is_human [B, E], indices [B, E] into the atlas (-1 for padding)."""
+    """A batch of clips, entities padded to E with ``present`` false (zeros, empty strings).
+
+    Shapes: video [B, T, 3, H, W] in -1..1, references [B, E, 3, S, S], reference_masks [B, E, S, S], tracks
+    [B, E, T, 2], visible and shown [B, E, T], masks [B, E, T, H, W], present and is_human [B, E], indices [B, E] into
+    the atlas (-1 for padding).
+    """
 
     video: torch.Tensor
     captions: list[str]
@@ -137,6 +204,8 @@ class World:
         self.weights = weights / weights.sum()
         self.diameter, self.mirror = diameter, mirror
         self.backgrounds = list(backgrounds or BACKGROUNDS)
+        self._pivots: dict[int, torch.Tensor] = {}
+        self._on_device: dict[torch.device, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def plan(self, seed: int) -> Plan:
         rng = np.random.default_rng([SPLITS.index(self.split), seed])
@@ -160,8 +229,6 @@ class World:
 
     def _entity(self, rng: np.random.Generator, index: int, track: torch.Tensor, count: int) -> EntityPlan:
         atlas, t = self.atlas, torch.linspace(0, 1, self.frames, dtype=torch.float64)
-        picture = atlas.premultiplied(index)
-        pivot = render.centroid(picture).double()
         diameter = rng.uniform(*self.diameter) * (1.0 if count <= 2 else 0.85)
         growth = rng.uniform(0.8, 1.25) if rng.random() < 0.4 else 1.0
         squash = np.exp(rng.normal(0, 0.04))
@@ -169,24 +236,31 @@ class World:
         size = diameter * aspect * (growth ** (t - 0.5))[:, None]
         lean, sway = rng.normal(0, 0.10), rng.uniform(0, 0.18) * (rng.random() < 0.5)
         angle = lean + sway * torch.sin(2 * torch.pi * (rng.uniform(0.4, 1.3) * t + rng.random()))
-        clip_picture = render.recolour(picture, *_light(rng, 0.06))
-        clip_picture = render.low_pass(clip_picture, 1.1 * diameter * max(growth, 1) * self.size)
-        reference, matrix = self._reference(rng, picture)
+        light = _light(rng, 0.06)
+        reference_matrix, reference_sharpness, reference_light = self._reference(rng)
         return EntityPlan(
             index,
             atlas.names[index],
             atlas.phrase(index),
             atlas.styles[index],
             atlas.human[index],
-            clip_picture,
-            render.placement(track, size, angle, pivot).float(),
+            light,
+            round(1.1 * diameter * max(growth, 1) * self.size),  # else a small copy would flicker
+            render.placement(track, size, angle, self._pivot(index)).float(),
             track.float(),
-            reference,
-            matrix,
+            reference_light,
+            reference_sharpness,
+            reference_matrix,
         )
 
-    def _reference(self, rng: np.random.Generator, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Another view: turned by up to 20 degrees, other scale, light and sharpness, sometimes mirrored."""
+    def _pivot(self, index: int) -> torch.Tensor:
+        """The picture's centre of mass, which is what travels along the track."""
+        if index not in self._pivots:
+            self._pivots[index] = render.centroid(self.atlas.premultiplied(index)).double()
+        return self._pivots[index]
+
+    def _reference(self, rng: np.random.Generator) -> tuple[torch.Tensor, int, tuple[float, float, float]]:
+        """Another view: turned by up to 20 degrees, other scale, sharpness and light, sometimes mirrored."""
         turn = rng.choice([-1, 1]) * rng.uniform(0.05, 0.35)
         scale = rng.uniform(0.72, 0.94) * np.exp(np.array([1.0, -1.0]) * rng.normal(0, 0.04))
         if rng.random() < self.mirror:
@@ -199,47 +273,58 @@ class World:
             torch.zeros(2, dtype=torch.float64),
         )
         sharp = rng.uniform(32, 80) if rng.random() < 0.4 else 96
-        return render.low_pass(render.recolour(picture, *_light(rng, 0.14)), sharp), matrix.float()
+        return matrix.float(), round(sharp), _light(rng, 0.14)
 
-    def render(self, plans: Sequence[Plan], device: str | torch.device = "cpu") -> WorldBatch:
-        most = max(len(plan.entities) for plan in plans)
-        flat = [entity for plan in plans for entity in plan.entities]
-        rows = torch.tensor([b for b, plan in enumerate(plans) for _ in plan.entities], device=device)
-        columns = torch.tensor([e for plan in plans for e in range(len(plan.entities))], device=device)
+    def reference_view(self, index: int, rng: np.random.Generator) -> torch.Tensor:
+        """A reference picture [3, S, S] in 0..1 on grey of a picture of the atlas."""
+        matrix, sharpness, light = self._reference(rng)
+        pictures = self._pictures(torch.tensor([index]), torch.tensor([light]), torch.tensor([sharpness]))
+        return render.on_grey(render.sample(pictures, matrix[None, None], self.reference_size)[0, 0])
+
+    def _pictures(self, indices: torch.Tensor, lights: torch.Tensor, sharpness: torch.Tensor) -> torch.Tensor:
+        """Premultiplied pictures [N, 4, P, P], lit [N, 3] and blurred [N], on the device of ``indices`` [N]."""
+        device = indices.device
+        if device not in self._on_device:
+            pictures = self.atlas.pictures
+            self._on_device[device] = (pictures.to(device), render.low_pass_matrices(pictures.shape[-1]).to(device))
+        pictures, table = self._on_device[device]
+        straight = pictures[indices].float() / 255
+        premultiplied = torch.cat([straight[:, :3] * straight[:, 3:], straight[:, 3:]], 1)
+        gain, contrast, saturation = lights[..., None, None, None].unbind(1)
+        return render.blurred(render.recolour(premultiplied, gain, contrast, saturation), sharpness, table)
+
+    def render(self, plans: Sequence[Plan] | Plans, device: str | torch.device = "cpu") -> WorldBatch:
+        p = (plans if isinstance(plans, Plans) else Plans.of(plans)).to(device)
+        most = max(len(phrases) for phrases in p.phrases)
 
         def spread(values: torch.Tensor) -> torch.Tensor:  # one row an entity -> [B, E, ...]
-            out = values.new_zeros((len(plans), most, *values.shape[1:]))
-            out[rows, columns] = values
+            out = values.new_zeros((len(p.seeds), most, *values.shape[1:]))
+            out[p.rows, p.columns] = values
             return out
 
-        def stacked(name: str) -> torch.Tensor:
-            return torch.stack([getattr(entity, name) for entity in flat]).to(device)
-
-        layers = spread(render.sample(stacked("picture"), stacked("matrices"), self.size))
-        references = render.sample(
-            stacked("reference_picture"), stacked("reference_matrix")[:, None], self.reference_size
-        )[:, 0]
-        video, masks, shown = render.composite(torch.stack([plan.canvas for plan in plans]).to(device), layers)
-        tracks = spread(stacked("track"))
-        present = spread(torch.ones(len(flat), dtype=torch.bool, device=device))
-        visible = ((tracks >= 0) & (tracks <= 1)).all(-1) & present[..., None]
-        indices = spread(torch.tensor([entity.index + 1 for entity in flat], device=device)) - 1
+        pictures = self._pictures(p.indices, p.lights[:, 0], p.sharpness[:, 0])
+        layers = spread(render.sample(pictures, p.matrices, self.size))
+        pictures = self._pictures(p.indices, p.lights[:, 1], p.sharpness[:, 1])
+        references = render.sample(pictures, p.reference_matrices[:, None], self.reference_size)[:, 0]
+        video, masks, shown = render.composite(p.canvases, layers)
+        tracks = spread(p.tracks)
+        present = spread(torch.ones_like(p.is_human))
         return WorldBatch(
             video * 2 - 1,
-            [p.caption for p in plans],
-            [p.background for p in plans],
-            [[e.phrase for e in p.entities] for p in plans],
-            [[e.name for e in p.entities] for p in plans],
+            p.captions,
+            p.backgrounds,
+            p.phrases,
+            p.names,
             spread(render.on_grey(references)),
             spread(references[:, 3]),
             tracks,
-            visible,
+            ((tracks >= 0) & (tracks <= 1)).all(-1) & present[..., None],
             shown,
             masks,
             present,
-            spread(torch.tensor([e.is_human for e in flat], device=device)),
-            indices,
-            [p.seed for p in plans],
+            spread(p.is_human),
+            spread(p.indices + 1) - 1,
+            p.seeds,
         )
 
     def batch(self, seeds: Sequence[int], device: str | torch.device = "cpu") -> WorldBatch:
