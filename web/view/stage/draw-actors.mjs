@@ -19,6 +19,7 @@ import { samplePositions, framePositions, visibleAt } from '../../core/sampling.
  * @property {number} size diameter in screen pixels
  * @property {boolean} labels
  * @property {boolean} onion
+ * @property {boolean} portraits
  */
 
 /** How many earlier and later pictures of itself a track shows. */
@@ -44,12 +45,13 @@ export function drawActors(context, drawing) {
     const [sx, sy] = camera.toScreen(x * document.width, y * document.height);
     if (sx < -60 || sy < -60 || sx > camera.width + 60 || sy > camera.height + 60) continue;
     context.globalAlpha = seen ? 1 : UNSEEN;
-    drawPortrait(context, drawing, i, sx, sy);
+    if (drawing.portraits) drawPortrait(context, drawing, i, sx, sy);
+    else drawMarker(context, drawing, track.color, sx, sy);
     if (drawing.labels && labels < MOST_LABELS) {
       labels += 1;
       const label = drawing.sprites.label(track.name, track.color, drawing.palette, camera.ratio);
       const left = Math.round(sx - label.width / 2);
-      const below = Math.round(sy + drawing.size / 2 + 4);
+      const below = Math.round(sy + (drawing.portraits ? drawing.size / 2 : 9) + 4);
       context.drawImage(label.image, left, below, label.image.width / camera.ratio, label.image.height / camera.ratio);
     }
   }
@@ -67,6 +69,24 @@ function drawPortrait(context, { sprites, document, thumbnails, size, camera }, 
   const track = document.tracks[index];
   const sprite = sprites.portrait(thumbnails[index] ?? null, track.name, track.color, size, camera.ratio);
   context.drawImage(sprite.image, x - sprite.width / 2, y - sprite.height / 2, sprite.width, sprite.height);
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {ActorDrawing} drawing
+ * @param {string} color
+ * @param {number} x
+ * @param {number} y
+ */
+function drawMarker(context, { palette }, color, x, y) {
+  context.beginPath();
+  context.arc(x, y, 9, 0, 7);
+  context.lineWidth = 5;
+  context.strokeStyle = palette.halo;
+  context.stroke();
+  context.lineWidth = 2.5;
+  context.strokeStyle = color;
+  context.stroke();
 }
 
 /**
