@@ -258,7 +258,10 @@ class Tora2Transformer3DModel(CogVideoXTransformer3DModel):
         embedded = self.embedding_dropout(
             self.patch_embed(encoder_hidden_states, hidden_states, text_is_projected=text_is_projected)
         )
-        text, video = embedded[:, :text_length], embedded[:, text_length:]
+        # Laid out as the blocks leave them: torch.compile takes other strides in the first layer for another program.
+        text, video = (
+            part.clone(memory_format=torch.contiguous_format) for part in embedded.tensor_split((text_length,), dim=1)
+        )
 
         for layer in range(len(self.transformer_blocks)):
             arguments = (
