@@ -18,6 +18,7 @@ WINDOW = 21  # pixels
 LEVELS = 4  # of the pyramid above the picture: with the window, some 100 pixels a frame
 RETURN = 1.5  # pixels by which a point may miss its start when it is followed back
 TEXTURE = 1e-4  # least eigenvalue of the window's gradients; even areas cannot be followed
+ALIKE = 0.3  # least correlation of the surroundings with those a frame before
 STEPS, PRECISION = 30, 0.01
 
 
@@ -50,7 +51,7 @@ def follow_points(video: torch.Tensor, starts: torch.Tensor) -> Followed:
     """Follow N points from where they start, to both ends of the video.
 
     A point is lost, for good, when it leaves the picture, when its surroundings are even, or when following it back by
-    a frame does not lead to where it came from (covered by something, blurred, turned too far).
+    a frame does not lead to where it came from, or its surroundings have changed (covered by something, blurred).
 
     Args:
         video: [T, H, W, 3] in 0..1.
@@ -87,7 +88,10 @@ def _step(cv2: Any, now: np.ndarray, then: np.ndarray, places: np.ndarray) -> tu
     """Places [P, 2] a frame later, and which of them [P] came back when followed back."""
     found, there = _flow(cv2, now, then, places)
     back, again = _flow(cv2, then, now, found)
-    return found, there & again & (np.linalg.norm(back - places, axis=1) < RETURN)
+    good = there & again & (np.linalg.norm(back - places, axis=1) < RETURN)
+    for index in np.flatnonzero(good):
+        good[index] = _correlation(_around(cv2, now, places[index]), _around(cv2, then, found[index])) > ALIKE
+    return found, good
 
 
 def _flow(cv2: Any, now: np.ndarray, then: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -96,6 +100,16 @@ def _flow(cv2: Any, now: np.ndarray, then: np.ndarray, places: np.ndarray) -> tu
     options = {"winSize": (WINDOW, WINDOW), "maxLevel": LEVELS, "criteria": criteria, "minEigThreshold": TEXTURE}
     found, status, _ = cv2.calcOpticalFlowPyrLK(now, then, points, None, **options)
     return found.reshape(-1, 2).astype(np.float64), status.reshape(-1) == 1
+
+
+def _around(cv2: Any, frame: np.ndarray, place: np.ndarray) -> np.ndarray:
+    side = 2 * (WINDOW // 3) + 1
+    return cv2.getRectSubPix(frame, (side, side), (float(place[0]), float(place[1]))).astype(np.float64)
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = a - a.mean((0, 1)), b - b.mean((0, 1))
+    return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + 1e-12))
 
 
 def _inside(places: np.ndarray, width: int, height: int) -> np.ndarray:
