@@ -38,6 +38,9 @@ OFFLOADS = ("auto", "blocks")
 IN_BLOCKS = ("transformer", "text_encoder")  # the only models worth splitting
 PREVIEW_SIDE = 512
 REMEMBERED_SECONDS = 2.0
+MODEL_KINDS = (MODEL_FOLDER,) + tuple(
+    "CogVideo CogVideoX diffusers diffusion_models text_encoders vae dinov2 insightface".split()
+)
 
 _found: tuple[float, dict[str, Any]] | None = None
 
@@ -66,15 +69,18 @@ def provide_example_pictures() -> None:
                 return
 
 
-def model_roots() -> list[Path]:
-    """Folders that hold tora2/ and its neighbours (vae/, text_encoders/ ...), extra_model_paths.yaml's included."""
+def model_folders() -> Any:
+    """ComfyUI's models folders, with those that extra_model_paths.yaml names for a kind of model of ours."""
+    from ..tora2.checkpoints.folders import ModelFolders
+
     if MODEL_FOLDER not in folder_paths.folder_names_and_paths:
         register_model_folder()
-    roots = [
-        Path(folder_paths.models_dir),
-        *(Path(path).parent for path in folder_paths.get_folder_paths(MODEL_FOLDER)),
-    ]
-    return list(dict.fromkeys(roots))
+    single = {
+        kind: folder_paths.get_folder_paths(kind) for kind in MODEL_KINDS if kind in folder_paths.folder_names_and_paths
+    }
+    # Beside each tora2/ its neighbours are looked for, too: base_path of extra_model_paths.yaml.
+    roots = (folder_paths.models_dir, *(os.path.dirname(path) for path in single[MODEL_FOLDER]))
+    return ModelFolders.of(roots, single)
 
 
 def model_names() -> list[str]:
@@ -87,7 +93,7 @@ def _sources() -> dict[str, Any]:
 
     global _found
     if _found is None or time.monotonic() - _found[0] > REMEMBERED_SECONDS:
-        _found = (time.monotonic(), find_models(model_roots()))
+        _found = (time.monotonic(), find_models(model_folders()))
     return _found[1]
 
 
@@ -114,8 +120,8 @@ def find_model(name: str) -> Any:
     sources = _sources()
     if name not in sources:
         raise ConditionError(
-            f"The model {name!r} is not in {model_roots()[0]}: put its files there (README, 'Full size', says which "
-            f"file goes where) and refresh, or choose one that is there: {', '.join(sources)}."
+            f"The model {name!r} is not in {folder_paths.models_dir}: put its files there (README, 'Full size', says "
+            f"which file goes where) and refresh, or choose one that is there: {', '.join(sources)}."
         )
     return sources[name]
 

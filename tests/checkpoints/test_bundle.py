@@ -8,6 +8,7 @@ import torch
 from checkpoint_files import PERSONALIZATION, make_transformer, same_state, write_sharded
 
 from tora2.checkpoints.bundle import Tora2Bundle
+from tora2.checkpoints.folders import ModelFolders
 from tora2.checkpoints.loading import load
 from tora2.checkpoints.saving import describe_adapter, save_adapter, save_bundle
 from tora2.conditions import VideoSize
@@ -119,7 +120,7 @@ def test_semantic_encoder_is_found_in_the_folder_and_among_the_models(ours, tmp_
     wide.save_pretrained(tmp_path / "models" / "dinov2" / "large")
     from tora2.checkpoints.sources import source_at
 
-    found = load(source_at(folder, (tmp_path / "models",))).semantic
+    found = load(source_at(folder, ModelFolders.of([tmp_path / "models"]))).semantic
     assert found.width == 16 and found.tokens == 4
     dino.save_pretrained(folder / "semantic_encoder")
     assert load(folder).semantic.width == 16
@@ -160,7 +161,7 @@ def test_single_file_text_encoder_and_host_tokenizer(tmp_path, write_base, parts
     save_file(scaled, str(folder / "t5xxl_fp8.safetensors"))
     (folder / "broken.safetensors").write_text("version https://git-lfs.github.com/spec/v1\n")
     base = write_base(tmp_path / "base", make_transformer(motion_channels=None), parts=False)
-    source = source_at(base, (tmp_path / "models",))
+    source = source_at(base, ModelFolders.of([tmp_path / "models"]))
     encoder = load(source, torch.float32).text_encoder
     loaded = encoder.state_dict()
     assert torch.equal(loaded[key], scaled[key].float() * 0.5)

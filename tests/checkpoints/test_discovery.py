@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from tora2.checkpoints import discovery
 from tora2.checkpoints.discovery import find_models
+from tora2.checkpoints.folders import ModelFolders
 from tora2.checkpoints.headers import read_header
 from tora2.checkpoints.loading import load
 from tora2.checkpoints.saving import describe_adapter, save_adapter
@@ -99,6 +100,17 @@ def test_tiny_comes_first(models, monkeypatch, write_base, tmp_path):
 def test_a_root_may_be_the_folder_itself(models):
     assert "CogVideoX-5b + Tora" in find_models([models / "CogVideo"])
     assert "cog_fp16" in find_models([models / "diffusion_models"])
+
+
+def test_folders_of_any_name_may_stand_for_a_kind(models, tmp_path):
+    """extra_model_paths.yaml may say ``CogVideo: D:/weights/cog``."""
+    (models / "CogVideo").rename(tmp_path / "cog")
+    (models / "diffusion_models").rename(tmp_path / "unets")
+    assert "CogVideoX-5b + Tora" not in find_models([models])
+    folders = ModelFolders.of([models], {"CogVideo": [tmp_path / "cog"], "diffusion_models": [tmp_path / "unets"]})
+    found = find_models(folders)
+    assert {"CogVideoX-5b + Tora", "cog_fp16 + Tora"} <= set(found)
+    assert found["cog_fp16"].companion == tmp_path / "cog" / "CogVideoX-5b"
 
 
 def test_missing_roots_and_repeated_roots(models, tmp_path):

@@ -224,9 +224,14 @@ def test_models_are_found_where_comfyui_keeps_them(host, monkeypatch, tmp_path):
     import folder_paths
 
     monkeypatch.setattr(folder_paths, "models_dir", str(tmp_path / "models"))
-    monkeypatch.setattr(folder_paths, "folder_names_and_paths", {"tora2": ([str(tmp_path / "disk" / "tora2")], set())})
+    named = {"tora2": ([str(tmp_path / "disk" / "tora2")], set()), "vae": ([str(tmp_path / "my vaes")], {".pt"})}
+    monkeypatch.setattr(folder_paths, "folder_names_and_paths", named)
     host.register_model_folder()
-    assert host.model_roots() == [tmp_path / "models", tmp_path / "disk"]
+    for folder in ("models/vae", "disk/tora2", "disk/dinov2", "my vaes", "my dinos"):
+        (tmp_path / folder).mkdir(parents=True)
+    found = host.model_folders()
+    assert list(found.named("vae")) == [tmp_path / "models" / "vae", tmp_path / "my vaes"]
+    assert list(found.named("tora2", "dinov2")) == [tmp_path / "disk" / "tora2", tmp_path / "disk" / "dinov2"]
     assert ".safetensors" in folder_paths.folder_names_and_paths["tora2"][1]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,8 @@ def load_vae(source: ModelSource, dtype: torch.dtype | None) -> nn.Module:
                 f"{folder} holds a {config['_class_name']}, but CogVideoX's VAE (AutoencoderKLCogVideoX) belongs there."
             )
     else:
-        found = next(_files_of_kind(source, ("vae", "CogVideo/VAE"), VAE), None)
+        folders = (*source.models.named("vae"), *(folder / "VAE" for folder in source.models.named("CogVideo")))
+        found = next(_files_of_kind(folders, VAE), None)
         if found is None:
             raise CheckpointError(
                 f"{source.name} has no VAE: put the folder vae/ of CogVideoX-5b into models/CogVideo/CogVideoX-5b, or "
@@ -186,8 +187,8 @@ def find_semantic(source: ModelSource, width: int) -> Path | None:
     folder = _component_folder(source, "semantic_encoder", "config.json")
     if folder is not None:
         return folder
-    for root in source.roots:
-        for config in sorted((root / "dinov2").glob("*/config.json")):
+    for folder in source.models.named("dinov2"):
+        for config in sorted(folder.glob("*/config.json")):
             try:
                 if read_json(config).get("hidden_size") == width:
                     return config.parent
@@ -199,14 +200,14 @@ def find_semantic(source: ModelSource, width: int) -> Path | None:
 def find_reid(source: ModelSource) -> Path | None:
     """The re-identification encoder's ONNX file."""
     own = [folder / "reid_encoder" / "model.onnx" for folder in source.folders()]
-    shared = [path for root in source.roots for path in sorted((root / "tora2" / "reid").glob("*.onnx"))]
+    shared = [path for folder in source.models.named("tora2") for path in sorted((folder / "reid").glob("*.onnx"))]
     return next((path for path in (*own, *shared) if path.is_file()), None)
 
 
 def find_face(source: ModelSource) -> Path | None:
     """Folder of an insightface pack."""
     own = [folder / "face_encoder" for folder in source.folders()]
-    shared = [root / "insightface" / "models" / pack for root in source.roots for pack in FACE_PACKS]
+    shared = [folder / "models" / pack for folder in source.models.named("insightface") for pack in FACE_PACKS]
     return next(
         (path for path in (*own, *shared) if any(path.glob("*.onnx")) or any(path.glob("*/*.onnx"))),
         None,
@@ -217,23 +218,22 @@ def _component_folder(source: ModelSource, name: str, config: str) -> Path | Non
     return next((folder / name for folder in source.folders() if (folder / name / config).is_file()), None)
 
 
-def _files_of_kind(source: ModelSource, folders: tuple[str, ...], kind: Any) -> Iterator[Header]:
-    for root in source.roots:
-        for folder in folders:
-            for path in sorted((root / folder).rglob("*.safetensors")):
-                try:
-                    header = read_header(path)
-                except CheckpointError:
-                    continue  # one broken file must not hide a good one beside it
-                if identify(header.tensors) is kind:
-                    yield header
+def _files_of_kind(folders: Iterable[Path], kind: Any) -> Iterator[Header]:
+    for folder in folders:
+        for path in sorted(folder.rglob("*.safetensors")):
+            try:
+                header = read_header(path)
+            except CheckpointError:
+                continue  # one broken file must not hide a good one beside it
+            if identify(header.tensors) is kind:
+                yield header
 
 
 def _find_t5(source: ModelSource, width: int) -> Header | None:
     """A T5 of the wanted width and t5-v1_1-xxl's vocabulary; the most precise file first."""
     precision = {"F32": 1, "BF16": 0, "F16": 0}
     fitting = []
-    for header in _files_of_kind(source, TEXT_FOLDERS, T5):
+    for header in _files_of_kind(source.models.named(*TEXT_FOLDERS), T5):
         table = next((info for name, info in header.tensors.items() if name.endswith("shared.weight")), None)
         if table is not None and table.shape == (T5_CONFIG["vocab_size"], width):
             weight = header.tensors.get("encoder.block.0.layer.0.SelfAttention.q.weight", table)

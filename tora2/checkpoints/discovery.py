@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..errors import CheckpointError
 from .config import BaseDescription, check_fit
+from .folders import ModelFolders
 from .headers import read_header, read_json
 from .identify import COMFY_TRANSFORMER, TRANSFORMER, identify
 from .sources import ADAPTER_FILE, BASE_CLASSES, ModelSource, adapter_config, config_from_shapes, holds_adapter
@@ -47,22 +48,21 @@ class _Adapter:
     description: BaseDescription
 
 
-def find_models(roots: Iterable[Path | str] = ()) -> dict[str, ModelSource]:
+def find_models(roots: Iterable[Path | str] | ModelFolders = ()) -> dict[str, ModelSource]:
     """Models by name, tora2-tiny first, then models with an adapter, then plain bases.
 
     Args:
-        roots: ComfyUI models folders. A root that is itself one of the folders (named ``CogVideo``, ``diffusers`` ...)
-            stands for that folder, as extra_model_paths.yaml may have it.
+        roots: ComfyUI models folders, or all that `ModelFolders` may hold.
 
     Returns:
         sources, ready for ``loading.load``. A broken file is left out here only if its header says nothing; what else
         is wrong comes out when the model is loaded, as one sentence.
     """
-    folders = tuple(dict.fromkeys(Path(root).expanduser() for root in roots))
+    folders = ModelFolders.of(roots)
     found: dict[str, ModelSource] = {}
     tiny = Path(TINY_FOLDER)
     if (tiny / "transformer" / "config.json").is_file():
-        found[TINY] = ModelSource(TINY, tiny, _own_adapter(tiny), roots=folders)
+        found[TINY] = ModelSource(TINY, tiny, _own_adapter(tiny), models=folders)
     bases: list[_Base] = []
     complete: list[_Base] = []
     companions: list[_Companion] = []
@@ -92,7 +92,7 @@ def find_models(roots: Iterable[Path | str] = ()) -> dict[str, ModelSource]:
 
 
 def _source(
-    name: str, base: _Base, adapter: tuple[Path, ...], companions: list[_Companion], roots: tuple[Path, ...]
+    name: str, base: _Base, adapter: tuple[Path, ...], companions: list[_Companion], folders: ModelFolders
 ) -> ModelSource:
     # A folder may need a companion too: the usual ComfyUI download leaves text_encoder/ and tokenizer/ out.
     others = [
@@ -102,7 +102,7 @@ def _source(
         and (companion.description is None or companion.description.inner_dim == base.description.inner_dim)
     ]
     others.sort(key=lambda path: not (path / "tokenizer").is_dir())
-    return ModelSource(name, base.path, adapter, others[0] if others else None, roots)
+    return ModelSource(name, base.path, adapter, others[0] if others else None, folders)
 
 
 def _add(found: dict[str, ModelSource], source: ModelSource) -> None:
@@ -112,20 +112,13 @@ def _add(found: dict[str, ModelSource], source: ModelSource) -> None:
     found[name] = (
         source
         if name == source.name
-        else ModelSource(name, source.base, source.adapter, source.companion, source.roots)
+        else ModelSource(name, source.base, source.adapter, source.companion, source.models)
     )
 
 
-def _folders_named(roots: tuple[Path, ...], names: tuple[str, ...]) -> Iterator[Path]:
-    for root in roots:
-        yield from (root / name for name in names if (root / name).is_dir())
-        if root.name in names and root.is_dir():
-            yield root
-
-
-def _model_folders(roots: tuple[Path, ...]) -> Iterator[Path]:
+def _model_folders(folders: ModelFolders) -> Iterator[Path]:
     seen = set()
-    for parent in _folders_named(roots, MODEL_FOLDERS):
+    for parent in folders.named(*MODEL_FOLDERS):
         for folder in sorted(parent.iterdir()):
             if folder.is_dir() and not folder.name.startswith(".") and folder.resolve() not in seen:
                 seen.add(folder.resolve())
@@ -166,9 +159,9 @@ def _stored_names(folder: Path) -> set[str]:
         return set()
 
 
-def _single_files(roots: tuple[Path, ...]) -> list[_Base]:
+def _single_files(folders: ModelFolders) -> list[_Base]:
     bases, seen = [], set()
-    for path in _safetensors(_folders_named(roots, FILE_FOLDERS)):
+    for path in _safetensors(folders.named(*FILE_FOLDERS)):
         # Files inside of a diffusers folder are parts of it.
         if path in seen or (path.parent / "config.json").is_file() or path.name.startswith("diffusion_pytorch_model"):
             continue
@@ -191,10 +184,10 @@ def _safetensors(folders: Iterable[Path]) -> Iterator[Path]:
             yield from (Path(folder) / name for name in sorted(names) if name.endswith(".safetensors"))
 
 
-def _tora_adapters(roots: tuple[Path, ...]) -> list[_Adapter]:
+def _tora_adapters(folders: ModelFolders) -> list[_Adapter]:
     """Tora's two files as the ComfyUI conversion lays them out."""
     adapters = []
-    for folder in _model_folders(roots):
+    for folder in _model_folders(folders):
         for end, name in TORA_FILES.items():
             files = tuple(folder / part / f"{part}{end}.safetensors" for part in ("fuser", "traj_extractor"))
             if all(path.is_file() for path in files):
@@ -202,9 +195,9 @@ def _tora_adapters(roots: tuple[Path, ...]) -> list[_Adapter]:
     return adapters
 
 
-def _own_adapters(roots: tuple[Path, ...]) -> list[_Adapter]:
+def _own_adapters(folders: ModelFolders) -> list[_Adapter]:
     adapters = []
-    for parent in _folders_named(roots, ("tora2",)):
+    for parent in folders.named("tora2"):
         for path in sorted((parent / "adapters").glob("*.safetensors")):
             adapters += _described(path.stem, (path,))
         for folder in sorted(parent.iterdir()):  # a folder that holds an adapter and no base

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import CheckpointError
 from .config import ADAPTER_ARGUMENTS, METADATA_KEY, NO_ADAPTER, AdapterConfig, BaseDescription, check_fit
+from .folders import NO_FOLDERS, ModelFolders
 from .headers import Header, read_header, read_json, weight_files
 from .identify import (
     ADAPTER,
@@ -41,14 +42,14 @@ class ModelSource:
         base: a diffusers folder (transformer/, vae/ ...), or a single transformer file.
         adapter: nothing, one adapter of ours, or Tora's fuser and trajectory extractor.
         companion: a diffusers folder for what a single transformer file lacks (VAE, tokenizer, text encoder).
-        roots: ComfyUI models folders in which encoders and single files are looked up.
+        models: folders in which encoders and single files are looked up.
     """
 
     name: str
     base: Path
     adapter: tuple[Path, ...] = ()
     companion: Path | None = None
-    roots: tuple[Path, ...] = ()
+    models: ModelFolders = NO_FOLDERS
 
     def folders(self) -> tuple[Path, ...]:
         """Diffusers folders to take components from, the model's own first."""
@@ -75,7 +76,7 @@ class TransformerPlan:
     whole: bool
 
 
-def source_at(path: Path | str, roots: tuple[Path, ...] = ()) -> ModelSource:
+def source_at(path: Path | str, models: ModelFolders = NO_FOLDERS) -> ModelSource:
     """The model in a folder, or the base in a single file, named by path (the command line does that).
 
     Raises:
@@ -84,7 +85,7 @@ def source_at(path: Path | str, roots: tuple[Path, ...] = ()) -> ModelSource:
     path = Path(path)
     if path.is_file():
         expect(read_header(path), TRANSFORMER, COMFY_TRANSFORMER)
-        return ModelSource(path.stem, path, roots=roots)
+        return ModelSource(path.stem, path, models=models)
     if not path.is_dir():
         raise CheckpointError(f"There is no model at {path}: give a diffusers folder or a transformer's .safetensors.")
     if not (path / "transformer" / "config.json").is_file():
@@ -93,7 +94,7 @@ def source_at(path: Path | str, roots: tuple[Path, ...] = ()) -> ModelSource:
             "transformer/, vae/, text_encoder/, tokenizer/ and scheduler/."
         )
     adapter = path / ADAPTER_FILE
-    return ModelSource(path.name, path, (adapter,) if adapter.is_file() else (), roots=roots)
+    return ModelSource(path.name, path, (adapter,) if adapter.is_file() else (), models=models)
 
 
 def plan_transformer(source: ModelSource) -> TransformerPlan:

@@ -1,0 +1,49 @@
+"""Where models are looked for: ComfyUI's models folders, and single folders that stand for one of their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ModelFolders:
+    """Folders by kind (``CogVideo``, ``vae``, ``tora2`` ...), wherever they lie and whatever they are called.
+
+    Attributes:
+        roots: models folders, in which a kind's folder has the kind's name. A root that itself has that name stands for
+            the kind's folder.
+        single: (kind, folder) of others; ``extra_model_paths.yaml`` may call a kind's folder anything.
+    """
+
+    roots: tuple[Path, ...] = ()
+    single: tuple[tuple[str, Path], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        roots: Iterable[Path | str] | ModelFolders = (),
+        single: Mapping[str, Iterable[Path | str]] | None = None,
+    ) -> ModelFolders:
+        if isinstance(roots, ModelFolders):
+            return roots
+        pairs = ((kind, Path(path).expanduser()) for kind, paths in (single or {}).items() for path in paths)
+        return cls(tuple(dict.fromkeys(Path(root).expanduser() for root in roots)), tuple(dict.fromkeys(pairs)))
+
+    def named(self, *kinds: str) -> Iterator[Path]:
+        """Existing folders of these kinds, each once, models folders first."""
+        seen = set()
+        for folder in (*self._in_roots(kinds), *(path for kind, path in self.single if kind in kinds)):
+            if folder.is_dir() and folder.resolve() not in seen:
+                seen.add(folder.resolve())
+                yield folder
+
+    def _in_roots(self, kinds: tuple[str, ...]) -> Iterator[Path]:
+        for root in self.roots:
+            yield from (root / kind for kind in kinds)
+            if root.name in kinds:
+                yield root
+
+
+NO_FOLDERS = ModelFolders()
