@@ -38,10 +38,10 @@ def noise():
     return made
 
 
-@pytest.mark.parametrize("order", [0, 1])
-def test_what_does_not_change_is_carried_on_exactly(noise, order):
+@pytest.mark.parametrize("slope", [0, 0.5, 1])
+def test_what_does_not_change_is_carried_on_exactly(noise, slope):
     predictor = KnownVideo(noise.alphas_cumprod)
-    reuse = Reuse(predictor, noise, order)
+    reuse = Reuse(predictor, noise, slope)
     for kind, timestep in zip((FULL, FULL, REUSED, PROMPT, REUSED, FULL), noise.timesteps[::8], strict=False):
         latents = torch.randn(1, 2, 3, 4, 4)  # new noise at every step
         found = reuse(kind, latents, timestep, 4.0, with_motion=True)
@@ -50,12 +50,12 @@ def test_what_does_not_change_is_carried_on_exactly(noise, order):
     assert predictor.calls == ["both", "both", "prompt", "both"]
 
 
-def test_order_one_follows_a_line_and_order_zero_does_not(noise):
+def test_slope_one_follows_a_line_and_slope_zero_does_not(noise):
     predictor = KnownVideo(noise.alphas_cumprod)
     direction, start = torch.randn(1, 2, 3, 4, 4), predictor.positive
     steps = noise.timesteps[[10, 13, 15]]
-    for order, exact in ((0, False), (1, True)):
-        reuse = Reuse(predictor, noise, order)
+    for slope, exact in ((0, False), (1, True)):
+        reuse = Reuse(predictor, noise, slope)
         latents = torch.randn(1, 2, 3, 4, 4)
         for kind, timestep in zip((FULL, FULL, REUSED), steps, strict=True):
             predictor.positive = start + direction * float(timestep) / 500

@@ -27,14 +27,15 @@ class Preset:
         warmup: share of the steps at the start that are full: there the layout is decided.
         period: one step in this many runs after that; 1 runs all.
         tail: number of full steps at the end, for the details.
-        order: how the clean video is carried on: 0 holds the last one, 1 follows the line through the last two.
+        slope: how the clean video is carried on: 0 holds the last one, 1 follows the line through the last two, between
+            them is in between.
     """
 
     says: str
     warmup: float = 1.0
     period: int = 1
     tail: int = 0
-    order: int = 0
+    slope: float = 0.0
 
     def schedule(self, steps: int) -> str:
         """One letter a step, e.g. ``FFFF..F..F..FF``."""
@@ -48,8 +49,8 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "exact": Preset("every step runs the transformer"),
-    "balanced": Preset("less than half the passes, no difference that is seen", 0.08, 3, 2, order=1),
-    "fast": Preset("a quarter of the passes, for trying things out", 0.06, 5, 1, order=1),
+    "balanced": Preset("less than half the passes, no difference that is seen", 0.16, 3, 2, 0.6),
+    "fast": Preset("a third of the passes, for trying things out", 0.08, 4, 2, 0.4),
 }
 
 

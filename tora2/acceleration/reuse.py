@@ -29,10 +29,10 @@ class Reuse:
     Args:
         predictor: stages.prediction.Predictor.
         scheduler: of the run; only v-prediction.
-        order: 0 holds the last clean video, 1 follows the line through the last two.
+        slope: 0 holds the last clean video, 1 follows the line through the last two, between them is in between.
     """
 
-    def __init__(self, predictor: Any, scheduler: Any, order: int):
+    def __init__(self, predictor: Any, scheduler: Any, slope: float):
         if scheduler.config.prediction_type != "v_prediction":
             raise AccelerationError(
                 f"Skipping steps needs a v-prediction model and this one predicts {scheduler.config.prediction_type}; "
@@ -40,7 +40,7 @@ class Reuse:
             )
         self.predictor = predictor
         self.cumulated = scheduler.alphas_cumprod
-        self.order = order
+        self.slope = slope
         self.clean: Known = []
         self.guidance: Known = []
 
@@ -76,7 +76,7 @@ class Reuse:
 
     def _at(self, known: Known, place: int) -> torch.Tensor:
         (last, value) = known[-1]
-        if self.order == 0 or len(known) < 2 or place == last:
+        if self.slope == 0 or len(known) < 2 or place == last:
             return value
         before, old = known[0]
-        return value + (value - old) * ((place - last) / (last - before))
+        return value + (value - old) * (self.slope * (place - last) / (last - before))

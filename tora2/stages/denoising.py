@@ -152,7 +152,7 @@ def denoise(
         keep_modulations=keep_modulations,
         attention_kwargs=attention_kwargs,
     )
-    reuse = Reuse(predict, scheduler, chosen.order) if REUSED in schedule else None
+    reuse = Reuse(predict, scheduler, chosen.slope) if REUSED in schedule else None
     motion = conditioning.motion
     multistep = isinstance(scheduler, CogVideoXDPMScheduler)
     accepted = inspect.signature(scheduler.step).parameters
