@@ -95,15 +95,17 @@ export function affectedPoints(document, selection) {
 }
 
 /**
- * Without what the document does not have.
+ * Without what the document does not have, and with the tracks of all points.
  * @param {Selection} selection
  * @param {Document} document
  * @returns {Selection} the same one if all is there
  */
 export function valid(selection, document) {
-  const tracks = selection.tracks.filter((track) => document.tracks[track]);
   const points = selection.points.filter(([track, point]) => document.tracks[track]?.points[point]);
-  const same = tracks.length === selection.tracks.length && points.length === selection.points.length;
+  const owners = points.map(([track]) => track).filter((track) => !selection.tracks.includes(track));
+  const tracks = [...new Set(owners), ...selection.tracks.filter((track) => document.tracks[track])];
+  const same = points.length === selection.points.length && tracks.length === selection.tracks.length &&
+    owners.length === 0;
   return same ? selection : { tracks, points };
 }
 
