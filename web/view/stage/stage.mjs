@@ -5,6 +5,8 @@
 
 import { hitTest } from '../../core/hit.mjs';
 import { matchEntities } from '../../core/names.mjs';
+import { affectedPoints } from '../../core/selection.mjs';
+import { boundingBox } from '../../core/transform.mjs';
 import { Background } from '../background.mjs';
 import { optionsOf } from '../options.mjs';
 import { element, setText, shown } from '../panels/controls.mjs';
@@ -281,6 +283,12 @@ export class Stage {
     const box = transformBox(document, selectedPoints(this.surface), this.camera);
     this.boxed = { document, selection, view, box };
     return box;
+  }
+
+  /** What is selected, in canvas pixels. */
+  selectionBounds() {
+    const { document, selection } = this.store;
+    return boundingBox(document, affectedPoints(document, selection));
   }
 
   /**

@@ -42,6 +42,7 @@ export class PointerInput {
     this.last = null;
     /** The key for panning is held. */
     this.panKey = false;
+    this.panned = false;
     /** @type {Map<number, [number, number]>} fingers on the stage */
     this.fingers = new Map();
     this.pressed = -1;
@@ -306,6 +307,7 @@ export class PointerInput {
     const { camera, cursor } = this.surface;
     const from = camera.view;
     let { x, y } = start;
+    this.panned = true;
     cursor('grabbing');
     const move = (/** @type {Pointer} */ pointer) => {
       camera.panBy(pointer.x - x, pointer.y - y);

@@ -1,0 +1,216 @@
+/** The trajectory editor: puts its parts together in a shadow root. It knows its host only through `types.mjs`' Host. */
+
+import { emptyDocument } from '../core/document.mjs';
+import { Store } from '../core/store.mjs';
+import { openBackground } from './background-panel.mjs';
+import { Clipboard } from './clipboard.mjs';
+import { createCommands } from './commands.mjs';
+import { FrameLoop } from './frames.mjs';
+import { Keyboard } from './keyboard.mjs';
+import { openStageMenu } from './menu.mjs';
+import { button, element, setText, text as translate } from './panels/controls.mjs';
+import { createInspector } from './panels/inspector.mjs';
+import { STYLE } from './panels/style.mjs';
+import { createTimeline } from './panels/timeline.mjs';
+import { createToolbar } from './panels/toolbar.mjs';
+import { createTracks } from './panels/tracks.mjs';
+import { createPlayback } from './playback.mjs';
+import { Shell } from './shell.mjs';
+import { Stage } from './stage/stage.mjs';
+import { STAGE_STYLE } from './stage/style.mjs';
+import { cycle } from './tools/select.mjs';
+import { toolbarGroups } from './toolbar-groups.mjs';
+import { Value } from './value.mjs';
+
+/** @typedef {import('./types.mjs').Host} Host */
+/** @typedef {import('./types.mjs').Panel} Panel */
+
+/**
+ * @typedef {object} Editor
+ * @property {string} value setting it never throws: what cannot be read is kept, and the user is told
+ * @property {Store} store
+ * @property {() => void} relayout after the element got another size or scale
+ * @property {() => void} openLarge
+ * @property {() => void} closeLarge
+ * @property {() => void} dispose
+ * @property {() => {frames: number[], pointer: number[]}} stats milliseconds of scripting since the last call; the first
+ *   call starts the measuring
+ */
+
+/**
+ * @param {HTMLElement} root empty; its size is the editor's
+ * @param {Host} host
+ * @returns {Editor}
+ */
+export function createEditor(root, host) {
+  const shadow = root.shadowRoot ?? root.attachShadow({ mode: 'open' });
+  const live = element('div', { class: 'hidden-text', attributes: { role: 'status', 'aria-live': 'polite' } });
+  const notice = element('div', { class: 'notice', attributes: { role: 'alert', hidden: true } });
+  const main = element('div', { class: 'tora2' }, notice, live);
+  shadow.replaceChildren(element('style', { text: STYLE + STAGE_STYLE }), main);
+
+  /** @param {string} key @param {Record<string, string|number>} [values] */
+  const text = (key, values) => translate(host, key, values);
+  /** @param {string} message @param {'info'|'warn'|'error'} [level] */
+  const say = (message, level = 'info') => {
+    live.textContent = message;
+    if (level !== 'info') host.notify(level, message);
+  };
+
+  const store = new Store(emptyDocument(host.canvas()));
+  const frames = new FrameLoop((now) => draw(now));
+  const playback = createPlayback(store, () => frames.request());
+  let pressed = false;
+  const value = new Value(store, host, {
+    busy: () => pressed || stage.input.gesture !== null, problem: showProblem, text,
+  });
+  const stage = new Stage({
+    store, host, playback, frames, text, say,
+    commit: () => queueMicrotask(() => value.settle()),
+    focused: () => shell.isLarge() || (shadow.activeElement !== null && root.ownerDocument.activeElement === root),
+    menu: (at, pointer) => openStageMenu(desk, commands, at, pointer),
+  });
+  const clipboard = new Clipboard(main, { store, host, text, say });
+  const desk = {
+    store, host, playback, stage, clipboard, text, say,
+    shell: {
+      isLarge: () => shell.isLarge(), openLarge: () => shell.openLarge(), closeLarge: () => shell.closeLarge(),
+      hasDrawer: () => shell.hasDrawer(), isDrawerOpen: () => shell.isDrawerOpen(), toggleDrawer: () => shell.toggleDrawer(),
+    },
+  };
+  const commands = createCommands(desk);
+  const context = { store, host, playback, commands };
+  const groups = toolbarGroups(context, text, { openBackground: (anchor) => openBackground(desk, anchor) });
+  const toolbar = createToolbar(context, groups);
+  const tracks = createTracks(context);
+  const inspector = createInspector(context);
+  const timeline = createTimeline(context);
+  const side = element('div', { class: 'side' }, tracks.element, inspector.element);
+  const shell = new Shell(main, { toolbar: toolbar.element, stage: stage.element, timeline: timeline.element, side }, text, () => {
+    stage.resized();
+    stale = new Set(ALL);
+    frames.request();
+  });
+  const keyboard = new Keyboard(main, {
+    commands, stage,
+    cycle: (step) => {
+      const { last } = stage.input;
+      if (!last) return false;
+      const [cx, cy] = stage.camera.toCanvas(last.x, last.y);
+      return cycle(stage.surface, { cx, cy, touch: last.touch }, step);
+    },
+    menu: openMenuByKeyboard,
+  });
+
+  /** @type {Panel[]} */
+  const panels = [toolbar, tracks, inspector, timeline];
+  const ALL = ['document', 'selection', 'frame', 'playing', 'tool', 'options', 'history'];
+  /** @type {Set<string>} what the panels have not been told yet */
+  let stale = new Set(ALL);
+  const stops = [
+    store.subscribe((changed) => {
+      for (const aspect of changed) stale.add(aspect);
+      frames.request();
+    }),
+    host.onChange((what) => {
+      if (what === 'canvas') value.canvasChanged();
+      if (what === 'entities') stage.entitiesChanged();
+      if (what === 'background') stage.background.look();
+      if (what === 'theme') showTheme();
+    }),
+  ];
+  watchPresses();
+  showTheme();
+  shell.relayout();
+
+  /** @param {number} now */
+  function draw(now) {
+    const more = stage.draw(now);
+    if (stale.size) {
+      const changed = stale;
+      stale = new Set();
+      for (const panel of panels) panel.update(changed);
+    }
+    return more;
+  }
+
+  /** Edits are finished when no button is held: sliders and drags of the panels are one edit each. */
+  function watchPresses() {
+    const released = () => {
+      view?.removeEventListener('pointerup', released, true);
+      view?.removeEventListener('pointercancel', released, true);
+      pressed = false;
+      // After the part that has the gesture ended it.
+      setTimeout(() => value.settle());
+    };
+    const view = root.ownerDocument.defaultView;
+    main.addEventListener('pointerdown', () => {
+      pressed = true;
+      view?.addEventListener('pointerup', released, true);
+      view?.addEventListener('pointercancel', released, true);
+    }, true);
+    stops.push(released);
+  }
+
+  function showTheme() {
+    main.dataset.theme = host.isDark() ? 'dark' : 'light';
+    stage.themeChanged();
+    stale = new Set(ALL);
+  }
+
+  function openMenuByKeyboard() {
+    const rect = stage.element.getBoundingClientRect();
+    const point = store.selection.points[0];
+    const [track, index] = point ?? [store.selection.tracks.at(-1) ?? -1, 0];
+    const place = store.document.tracks[track]?.points[index];
+    const { camera } = stage;
+    const [x, y] = place
+      ? camera.toScreen(place.x * store.document.width, place.y * store.document.height)
+      : [camera.width / 2, camera.height / 2];
+    const [cx, cy] = camera.toCanvas(x, y);
+    const scale = rect.width / (camera.width || 1);
+    openStageMenu(desk, commands, { x: rect.left + x * scale, y: rect.top + y * scale }, {
+      x, y, cx, cy, time: 0, shift: false, alt: false, mod: false, touch: false, double: false,
+    });
+  }
+
+  /** @param {string|null} problem */
+  function showProblem(problem) {
+    notice.hidden = problem === null;
+    if (problem === null) return notice.replaceChildren();
+    const message = element('p', { text: problem });
+    const explain = element('p', { text: text('notice.kept') });
+    notice.replaceChildren(message, explain, element('div', { class: 'buttons' },
+      button({ label: text('notice.copy'), showLabel: true, run: () => void navigator.clipboard?.writeText(value.get()).catch(() => {}) }),
+      button({ label: text('notice.startAnew'), showLabel: true, class: 'primary', run: () => value.startAnew() })));
+    setText(live, problem);
+  }
+
+  return {
+    get value() {
+      return value.get();
+    },
+    set value(given) {
+      value.set(given);
+    },
+    store,
+    relayout() {
+      shell.relayout();
+    },
+    openLarge: () => shell.openLarge(),
+    closeLarge: () => shell.closeLarge(),
+    stats: () => frames.stats(),
+    dispose() {
+      value.dispose();
+      for (const stop of stops) stop();
+      shell.dispose();
+      keyboard.dispose();
+      clipboard.dispose();
+      for (const panel of panels) panel.dispose();
+      playback.dispose();
+      stage.dispose();
+      frames.dispose();
+      shadow.replaceChildren();
+    },
+  };
+}

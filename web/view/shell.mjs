@@ -1,0 +1,97 @@
+/** The editor's frame: toolbar, stage, timeline and side panels in the node, or all of it in a large window. */
+
+import { button, element } from './panels/controls.mjs';
+
+const NARROW = 700;
+const TIMELINE_ROOM = 330;
+
+export class Shell {
+  /**
+   * @param {HTMLElement} root the editor's outermost element in the shadow root
+   * @param {object} parts
+   * @param {HTMLElement} parts.toolbar
+   * @param {HTMLElement} parts.stage
+   * @param {HTMLElement} parts.timeline
+   * @param {HTMLElement} parts.side
+   * @param {(key: string) => string} text
+   * @param {() => void} changed the layout changed
+   */
+  constructor(root, parts, text, changed) {
+    this.root = root;
+    this.parts = parts;
+    this.changed = changed;
+    this.frame = element('div', { class: 'frame', attributes: { 'data-drop-text': text('stage.drop') } },
+      parts.toolbar, parts.stage, parts.timeline, parts.side);
+    this.back = button({ label: text('command.small'), icon: 'small', showLabel: true, run: () => this.closeLarge() });
+    this.away = element('div', { class: 'away' }, element('p', { text: text('stage.away') }), this.back);
+    this.window = element('dialog', { class: 'window', attributes: { 'aria-label': text('stage.window') } });
+    this.window.addEventListener('close', () => this.#returned());
+    // A press on the backdrop closes it; its target is the dialog itself.
+    this.window.addEventListener('pointerdown', (event) => {
+      if (event.target !== this.window) return;
+      const { left, right, top, bottom } = this.window.getBoundingClientRect();
+      const { clientX: x, clientY: y } = event;
+      if (x < left || x > right || y < top || y > bottom) this.closeLarge();
+    });
+    root.append(this.frame, this.window);
+    this.observer = new ResizeObserver(() => this.relayout());
+    this.observer.observe(this.frame);
+    this.narrow = false;
+  }
+
+  isLarge() {
+    return this.window.open;
+  }
+
+  openLarge() {
+    if (this.window.open || !this.root.isConnected) return;
+    this.window.append(this.frame);
+    this.root.prepend(this.away);
+    this.window.showModal();
+    this.parts.stage.focus({ preventScroll: true });
+    this.relayout();
+  }
+
+  closeLarge() {
+    if (this.window.open) this.window.close();
+  }
+
+  #returned() {
+    this.away.remove();
+    this.root.prepend(this.frame);
+    this.relayout();
+    if (this.root.isConnected) this.parts.stage.focus({ preventScroll: true });
+  }
+
+  hasDrawer() {
+    return true;
+  }
+
+  isDrawerOpen() {
+    return this.narrow ? this.frame.hasAttribute('data-drawer') : !this.frame.hasAttribute('data-noside');
+  }
+
+  toggleDrawer() {
+    this.frame.toggleAttribute(this.narrow ? 'data-drawer' : 'data-noside');
+    this.relayout();
+  }
+
+  /** Fits the parts to the room there is. */
+  relayout() {
+    const { clientWidth: width, clientHeight: height } = this.frame;
+    if (!width || !height) return;
+    this.narrow = width < NARROW;
+    this.frame.toggleAttribute('data-narrow', this.narrow);
+    this.parts.side.toggleAttribute('data-wide', width > 1200);
+    const timeline = height < TIMELINE_ROOM ? 0 : Math.round(Math.min(Math.max(height * 0.22, 86), 230));
+    this.frame.style.setProperty('--timeline', timeline ? `${timeline}px` : 'auto');
+    this.frame.toggleAttribute('data-low', !timeline);
+    this.frame.style.setProperty('--side', `${Math.round(Math.min(Math.max(width * 0.24, 240), 320))}px`);
+    this.changed();
+  }
+
+  dispose() {
+    this.observer.disconnect();
+    if (this.window.open) this.window.close();
+  }
+}
