@@ -73,13 +73,27 @@ def flow_to_color(flow: torch.Tensor) -> torch.Tensor:
 
     Each clip is divided by its longest vector (plus float32's epsilon, as torchvision does); a clip at rest is white.
     """
-    result = torch.empty(*flow.shape[:-3], 3, *flow.shape[-2:], dtype=torch.uint8, device=flow.device)
-    clips = zip(flow.flatten(0, -5), result.flatten(0, -5), strict=True) if flow.ndim > 4 else [(flow, result)]
-    for clip, image in clips:
-        longest = max((frame.float().square().sum(0).sqrt().max() for frame in clip), default=None)
-        for frame, out in zip(clip, image, strict=True):
-            out.copy_(colorwheel.colors(frame.float() / (longest + torch.finfo(torch.float32).eps)))
+    height, width = flow.shape[-2:]
+    result = torch.empty(*flow.shape[:-3], 3, height, width, dtype=torch.uint8, device=flow.device)
+    if not result.numel():
+        return result
+    clips, images = (
+        flow.flatten(0, -5) if flow.ndim > 4 else flow[None],
+        result.view(-1, flow.shape[-4], 3, height, width),
+    )
+    step = max(1, _PIXELS_AT_ONCE // (height * width))
+    longest = torch.stack([_longest(clip, step) for clip in clips]) + torch.finfo(torch.float32).eps
+    longest = longest.repeat_interleave(flow.shape[-4])[:, None, None, None]
+    frames, images = clips.flatten(0, 1), images.flatten(0, 1)
+    for begin in range(0, len(frames), step):
+        part = slice(begin, begin + step)
+        images[part] = colorwheel.colors(frames[part].float() / longest[part])
     return result
+
+
+def _longest(clip: torch.Tensor, step: int) -> torch.Tensor:
+    """Length of the longest vector of a clip [T, 2, H, W]."""
+    return torch.stack([part.float().square().sum(1).max() for part in clip.split(step)]).max().sqrt()
 
 
 def _spread(place: torch.Tensor, size: int, sigma: float, window: int) -> torch.Tensor:
