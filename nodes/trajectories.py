@@ -71,7 +71,7 @@ def _drawing_outputs() -> list[io.Output]:
         ),
         io.String.Output(
             display_name="coordinates",
-            tooltip="The same as coordinate JSON [[{x, y}, ...], ...] in pixels, one point per frame and track.",
+            tooltip="The same as coordinate JSON: for each track a list of x and y in pixels, one point per frame.",
         ),
     ]
 
@@ -100,8 +100,8 @@ class Tora2TrajectoryEditor(io.ComfyNode):
                     dynamic_prompts=False,
                     extra_dict={"widgetType": EDITOR_WIDGET},
                     tooltip=(
-                        'The drawing as JSON: {"version": 1, "tracks": [{"name": "fox", "points": [{"x": 0.1, "y": '
-                        '0.5}, {"x": 0.9, "y": 0.5}]}]}. A point may have a "frame" at which the track is there.'
+                        "The drawing: tracks with points, their times and their names. It is kept as text (JSON, the "
+                        "help page describes it), so another node can give it as well."
                     ),
                 ),
                 *_canvas_inputs(),
@@ -156,8 +156,8 @@ class Tora2ImportTrajectories(io.ComfyNode):
                     default="",
                     dynamic_prompts=False,
                     tooltip=(
-                        "Points in pixels of the width and height below: [[{x, y}, ...], ...] or one flat list. Points "
-                        "are spread evenly over the frames. Leave empty if tracks are connected."
+                        "Points in pixels of the width and height below, as JSON: a list of x and y for each track, or "
+                        "one flat list. They are spread evenly over the frames. Leave empty if tracks are connected."
                     ),
                 ),
                 *_canvas_inputs(),
