@@ -65,7 +65,8 @@ DOCUMENTS = {
     "blank names": document(track(name=" \u3000\x1c"), track(name="\ufeff"), track(name="")),
     "a long name": document(track(name="🦊" * 200)),
     "nested to the limit": document(track(), extra=deep(32)),
-    "keys in order": document(keyed(None, 4, None, 9.5, None), keyed(0, 48), keyed(48), keyed(0), keyed(None, None, 48)),
+    "keys in order": document(
+        keyed(None, 4, None, 9.5, None), keyed(0, 48), keyed(48), keyed(0), keyed(None, None, 48)),
     "one frame": document(keyed(None, 0, None), frames=1),
     "64 tracks": document(*[track()] * 64),
     "fallback is passed over": document(width=10, height=20, frames=5, fps=30),

@@ -14,8 +14,11 @@ TESTS = sorted(UNIT.glob("*.test.mjs"))
 
 def test_every_module_of_the_core_has_tests():
     core = Path(__file__).parents[2] / "web" / "core"
-    tested = "".join(path.read_text(encoding="utf-8") for path in TESTS)
-    assert [path.name for path in core.glob("*.mjs") if f"core/{path.name}'" not in tested] == []
+    sources = {path.name: path.read_text(encoding="utf-8") for path in core.glob("*.mjs")}
+    imported = "".join(path.read_text(encoding="utf-8") for path in UNIT.glob("*.mjs"))
+    missing = [name for name in sources if f"core/{name}'" not in imported]
+    passed_on = [name for name in missing if any(f"export * from './{name}'" in text for text in sources.values())]
+    assert missing == passed_on
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name.split(".")[0])

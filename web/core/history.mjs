@@ -93,23 +93,24 @@ export class History {
     if (top.merge !== merge || this.#present === 0) return null;
     this.#present -= 1;
     this.#states.length = this.#present + 1;
+    this.seal();
     return top.before;
   }
 
   /** @returns {Selection|null} the selection to restore, or null if there is nothing to undo */
   undo() {
     if (!this.canUndo) return null;
-    this.seal();
     const { before } = this.#states[this.#present];
     this.#present -= 1;
+    this.seal();
     return before;
   }
 
   /** @returns {Selection|null} the selection to restore, or null if there is nothing to do again */
   redo() {
     if (!this.canRedo) return null;
-    this.seal();
     this.#present += 1;
+    this.seal();
     return this.#states[this.#present].after;
   }
 
@@ -123,8 +124,8 @@ export class History {
       for (const index of [this.#present - away, this.#present + away]) {
         const state = this.#states[index];
         if (!state || !wanted(state.document)) continue;
-        if (away > 0) this.seal();
         this.#present = index;
+        if (away > 0) this.seal();
         return state.after;
       }
     }
