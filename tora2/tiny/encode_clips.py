@@ -54,7 +54,7 @@ def encode(batch: WorldBatch, encoders: Encoders, first_clip: int = 0) -> dict[s
     """A world batch as the tensors of a shard; ``video`` counts clips from 0."""
     frames = batch.video.shape[1]
     size = VideoSize(frames, batch.video.shape[-2], batch.video.shape[-1])
-    latents = _encode_video(encoders.vae, batch.video)
+    latents = encode_video(encoders.vae, batch.video)
     colors = motion_colors(batch.tracks, batch.visible, size, config.FLOW_SIGMA, config.FLOW_WINDOW)
     shard = {
         "latents": latents,
@@ -98,19 +98,22 @@ def encode(batch: WorldBatch, encoders: Encoders, first_clip: int = 0) -> dict[s
     return {name: _compact(tensor).contiguous().cpu() for name, tensor in shard.items()}
 
 
-def _encode_video(vae, video: torch.Tensor) -> torch.Tensor:
+def encode_video(vae, video: torch.Tensor) -> torch.Tensor:
     latents = vae.encode(rearrange(video, "b t c h w -> b c t h w").to(vae.device)).latent_dist.mode()
     return rearrange(latents * vae.config.scaling_factor, "b c t h w -> b t c h w")
 
 
-def latent_weights(masks: torch.Tensor) -> torch.Tensor:
-    """Weights [B, T', 1, H/8, W/8] of the diffusion loss, mean 1, larger on the entities; masks are [B, E, T, H, W]."""
+def latent_weights(masks: torch.Tensor, *, each: bool = False) -> torch.Tensor:
+    """Weights [B, T', 1, H/8, W/8] of the diffusion loss, larger on the entities; masks are [B, E, T, H, W].
+
+    Their mean is one, over all clips together or over ``each``.
+    """
     union = F.avg_pool2d(masks.amax(1), 8)
     first, later = union[:, :1], union[:, 1:]
     if later.shape[1]:
         first = torch.cat([first, rearrange(later, "b (t r) h w -> b t r h w", r=4).mean(2)], dim=1)
     weights = 1 + (ENTITY_WEIGHT - 1) * first[:, :, None]
-    return weights / weights.mean()
+    return weights / (weights.mean((1, 2, 3, 4), keepdim=True) if each else weights.mean())
 
 
 def _compact(tensor: torch.Tensor) -> torch.Tensor:

@@ -90,7 +90,7 @@ class Graph(nn.Module):
 
 @dataclass
 class Features:
-    """Of E references, as ``IdentityFeatures`` has them: semantic [E, n, d], reid [E, D], face [E, D'], is_human [E]."""
+    """Of E references, as ``IdentityFeatures``: semantic [E, n, d], reid [E, D], face [E, D'], is_human [E]."""
 
     semantic: torch.Tensor
     reid: torch.Tensor

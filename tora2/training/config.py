@@ -57,6 +57,8 @@ class DataConfig:
         frames, height, width, fps: of the encoded clips; frames 8k+1, sides multiples of 16, fps 0 keeps every frame.
         pool: shards that are mixed with each other, and kept in memory.
         clips_per_shard: of the encoding.
+        atlas: folder of the tiny world's pictures: clips of it are drawn and encoded while training, instead of read
+            from ``path``. stills: so many steps from the beginning see stills. workers: processes that plan clips.
     """
 
     path: str = ""
@@ -67,6 +69,9 @@ class DataConfig:
     fps: float = 8.0
     pool: int = 2
     clips_per_shard: int = 64
+    atlas: str = ""
+    stills: int = 0
+    workers: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,8 @@ class OptimizerConfig:
 
     Attributes:
         rate: of the adapter; ``base_rate`` and ``text_rate`` of the base and the text encoder, 0 takes ``rate``.
-        warm_up: steps of linear rise. decay: constant, cosine or linear fall to ``floor`` * rate at the last step.
+        warm_up: steps of linear rise. decay: constant, cosine or linear fall to ``floor`` * rate at the last step,
+            from step ``decay_begin`` on (or from the end of the rise, if that is later).
         clip: largest norm of the gradient; 0 does not clip.
         ema: decay of the averaged weights; 0 keeps no average.
     """
@@ -88,6 +94,7 @@ class OptimizerConfig:
     weight_decay: float = 0.01
     warm_up: int = 0
     decay: str = "constant"
+    decay_begin: int = 0
     floor: float = 0.0
     clip: float = 1.0
     ema: float = 0.999
@@ -260,9 +267,14 @@ def _check(config: TrainingConfig, where: str) -> None:
         if not 0 <= (value := getattr(config.recipe, name)) <= 1:
             refuse(f"recipe.{name}", value, "a probability, 0 to 1")
     optimizer = config.optimizer
-    for name in ("base_rate", "text_rate", "weight_decay", "clip", "warm_up"):
+    for name in ("base_rate", "text_rate", "weight_decay", "clip", "warm_up", "decay_begin"):
         if not (value := getattr(optimizer, name)) >= 0:
             refuse(f"optimizer.{name}", value, "0 or more")
+    for name in ("stills", "workers"):
+        if (value := getattr(config.data, name)) < 0:
+            refuse(f"data.{name}", value, "0 or more")
+    if config.data.atlas and not config.model.source:
+        refuse("model.source", config.model.source, "the folder of the tiny world's encoders, with `data.atlas`")
     if not optimizer.rate > 0:
         refuse("optimizer.rate", optimizer.rate, "greater than 0")
     for name in ("ema", "floor"):
@@ -291,6 +303,7 @@ def learning_rate(config: OptimizerConfig, step: int, steps: int) -> float:
     rise = min(1.0, (step + 1) / (config.warm_up + 1))
     if config.decay == "constant":
         return rise
-    done = min(1.0, max(0, step - config.warm_up) / max(1, steps - config.warm_up))
+    begin = max(config.warm_up, config.decay_begin)
+    done = min(1.0, max(0, step - begin) / max(1, steps - begin))
     left = 0.5 + 0.5 * math.cos(math.pi * done) if config.decay == "cosine" else 1 - done
     return rise * (config.floor + (1 - config.floor) * left)

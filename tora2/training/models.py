@@ -21,6 +21,7 @@ from ..errors import TrainingError
 from ..phrases import tokenize_prompt
 from .config import ModelConfig, TrainingConfig
 from .module import TrainingModule
+from .shards import Shards
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -48,6 +49,23 @@ def open_source(config: ModelConfig) -> Tora2Bundle | None:
     if config.adapter:
         source = replace(source, adapter=(Path(config.adapter),))
     return load(source)
+
+
+def open_data(config: TrainingConfig, device: torch.device) -> Any:
+    """The run's clips: encoded shards, or the tiny world, drawn on the fly."""
+    data, run = config.data, config.run
+    if not data.atlas:
+        return Shards(data.path, run.seed, data.pool)
+    from ..tiny.source import WorldSource
+
+    return WorldSource(
+        data.atlas,
+        open_source(config.model).source.base,
+        seed=run.seed,
+        stills=data.stills * run.batch,
+        workers=data.workers,
+        device=device,
+    )
 
 
 def build(config: TrainingConfig, *, has_text: bool) -> Built:

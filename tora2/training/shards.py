@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -59,6 +59,9 @@ class Shards:
         """The clips at these places of the run (0 is the very first clip; epochs follow one another without a gap)."""
         return collate([self._clip(*self.locate(place)) for place in places])
 
+    def expect(self, batches: Iterable[Sequence[int]]) -> None:
+        """The places of all batches to come; nothing need be made ahead."""
+
     def locate(self, place: int) -> tuple[int, int]:
         """Shard and clip in it."""
         epoch, index = divmod(place, self.clips)
@@ -106,25 +109,39 @@ def _head(path: Path) -> tuple[int, tuple[int, ...], bool]:
 
 def collate(clips: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     """Single clips -> a batch in float32, words and tracks padded to the longest; ``video`` counts them from 0."""
-    entities = [len(clip["identity"]) for clip in clips]
-    words = max(clip["word_index"].shape[1] for clip in clips)
-    tracks = max(clip["points"].shape[1] for clip in clips)
-    batch = {name: torch.stack([clip[name] for clip in clips]) for name in PER_CLIP if name in clips[0]}
-    for name in (*PER_ENTITY, "has_reference"):
-        if name not in clips[0]:
+    return join(
+        [
+            {name: value[None] if name in PER_CLIP else value for name, value in clip.items()}
+            | {"video": torch.zeros(len(clip["identity"]), dtype=torch.int64)}
+            for clip in clips
+        ]
+    )
+
+
+def join(batches: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Several batches as one."""
+    words = max(batch["word_index"].shape[1] for batch in batches)
+    tracks = max(batch["points"].shape[1] for batch in batches)
+    joined = {}
+    for name in (*PER_CLIP, *PER_ENTITY, "has_reference"):
+        if name not in batches[0]:
             continue
-        rows = [clip[name] for clip in clips]
+        rows = [batch[name] for batch in batches]
         if name == "word_index":
             rows = [F.pad(row, (0, words - row.shape[1]), value=-1) for row in rows]
         elif name == "points":
             rows = [F.pad(row, (0, 0, 0, 0, 0, tracks - row.shape[1])) for row in rows]
         elif name == "visible":
             rows = [F.pad(row, (0, 0, 0, tracks - row.shape[1])) for row in rows]
-        batch[name] = torch.cat(rows)
-    if "null_text" in clips[0]:
-        batch["null_text"] = clips[0]["null_text"]
-    batch["video"] = torch.arange(len(clips)).repeat_interleave(torch.tensor(entities, dtype=torch.int64))
-    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in batch.items()}
+        joined[name] = torch.cat(rows)
+    if "null_text" in batches[0]:
+        joined["null_text"] = batches[0]["null_text"]
+    video, clips = [], 0
+    for batch in batches:
+        video.append(batch["video"] + clips)
+        clips += len(batch["latents"])
+    joined["video"] = torch.cat(video)
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in joined.items()}
 
 
 def micro_batches(step_place: int, batch: int, micro_batch: int, processes: int, rank: int) -> list[list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import signal
 import time
@@ -22,7 +23,7 @@ from .distribution import callable_in_parts, is_sharded, make_accelerator, prepa
 from .draws import Draws, draw_per_clip, mix, without_noise
 from .metrics import Metrics
 from .module import parameter_groups, trained_parameters
-from .shards import Shards, micro_batches
+from .shards import join, micro_batches
 
 Pass = tuple[dict[str, torch.Tensor], Draws, str, float]
 """A collated batch, its draws, what becomes of the contrast in it, and its share of the losses."""
@@ -48,8 +49,8 @@ class Trainer:
             raise TrainingError(
                 f"{self.out} holds a run already ({found[-1].name}): give --resume to go on, or another `run.out`."
             )
-        self.shards = Shards(config.data.path, config.run.seed, config.data.pool)
         self.accelerator = make_accelerator(config)
+        self.shards = models.open_data(config, self.accelerator.device)
         torch.manual_seed(config.run.seed)  # every process makes the same new parts
         self.built = models.build(config, has_text=self.shards.has_text)
         self.module = self.built.module.train()
@@ -117,6 +118,7 @@ class Trainer:
     def _batches(self, reader: ThreadPoolExecutor) -> Iterator[list[Pass]]:
         """One step's passes after the other; the next step's are read while one is computed."""
         run = self.config.run
+        self.shards.expect(places for step in itertools.count(self.place, run.batch) for places in self._places(step))
         pending = reader.submit(self._read, self.place)
         while self.step < run.steps:
             current = pending.result()
@@ -124,21 +126,26 @@ class Trainer:
             yield current
         pending.result()
 
-    def _read(self, place: int) -> list[Pass]:
+    def _places(self, place: int) -> list[list[int]]:
         run, process = self.config.run, self.accelerator
+        return micro_batches(place, run.batch, run.micro_batch, process.num_processes, process.process_index)
+
+    def _read(self, place: int) -> list[Pass]:
         timesteps = len(self.module.alphas_cumprod)
         passes = []
-        for places in micro_batches(place, run.batch, run.micro_batch, process.num_processes, process.process_index):
+        for places in self._places(place):
             raw = self.shards.batch(places)
-            shape = tuple(raw["latents"].shape)
-            passes.append((raw, draw_per_clip(self.config.recipe, shape, timesteps, run.seed, places), places))
+            shape, recipe = tuple(raw["latents"].shape), self.config.recipe
+            if shape[1] == 1:  # a still that is given its own first frame has nothing left to learn
+                recipe = dataclasses.replace(recipe, keep_first_frame=0.0)
+            passes.append((raw, draw_per_clip(recipe, shape, timesteps, self.config.run.seed, places)))
         if len(passes) == 1:
-            return [(*passes[0][:2], "with", 1.0)]
+            return [(*passes[0], "with", 1.0)]
         # The contrast is over the entities of the whole batch, however little of it goes through the network at once.
-        everything = self.shards.batch([one for *_, places in passes for one in places])
+        everything = join([raw for raw, _ in passes])
         everything["latents"] = everything["weights"] = torch.empty(0)
-        only = (everything, without_noise([draws for _, draws, _ in passes]), "only", 1.0)
-        return [only, *((raw, draws, "without", 1 / len(passes)) for raw, draws, _ in passes)]
+        only = (everything, without_noise([draws for _, draws in passes]), "only", 1.0)
+        return [only, *((raw, draws, "without", 1 / len(passes)) for raw, draws in passes)]
 
     def _one_step(self, passes: list[Pass]) -> None:
         run, device = self.config.run, self.accelerator.device
