@@ -111,6 +111,10 @@ export function editCommands(desk, define) {
   edits('showAll', [], 'step.hide', (document) => document.tracks.reduce((result, _, track) => setTrack(result, track, { hidden: false }), document),
     () => store.document.tracks.some((track) => track.hidden));
   edits('anchorBorder', [], 'step.anchors', withBorderAnchors, () => store.document.tracks.length < MAX_TRACKS);
+  // The browser's own copy, cut and paste events come to `clipboard.mjs`; these are for buttons and menus.
+  define('copy', ['Mod+C'], () => desk.clipboard.copy(), { enabled: some });
+  define('cut', ['Mod+X'], () => desk.clipboard.cut(), { enabled: some });
+  define('paste', ['Mod+V'], () => void desk.clipboard.paste());
   nudgeCommands(desk, define);
 }
 

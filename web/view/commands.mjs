@@ -20,8 +20,7 @@ import { optionsOf, setOptions } from './options.mjs';
  * @property {import('./clipboard.mjs').Clipboard} clipboard
  * @property {(key: string, values?: Record<string, string|number>) => string} text
  * @property {(text: string, level?: 'info'|'warn') => void} say
- * @property {{isLarge: () => boolean, openLarge: () => void, closeLarge: () => void, hasDrawer: () => boolean,
- *   isDrawerOpen: () => boolean, toggleDrawer: () => void}} shell
+ * @property {import('./shell.mjs').Shell} shell
  */
 
 /**
@@ -128,6 +127,6 @@ function viewCommands({ stage, store, shell }, define) {
   define('actualSize', ['1'], () => zoom(1 / camera.view.zoom));
   define('zoomIn', ['+', '=', 'Shift++'], () => zoom(ZOOM_STEP));
   define('zoomOut', ['-'], () => zoom(1 / ZOOM_STEP));
-  define('large', ['E'], () => (shell.isLarge() ? shell.closeLarge() : shell.openLarge()), { checked: shell.isLarge });
-  define('panels', ['P'], shell.toggleDrawer, { enabled: shell.hasDrawer, checked: shell.isDrawerOpen });
+  define('large', ['E'], () => (shell.isLarge() ? shell.closeLarge() : shell.openLarge()), { checked: () => shell.isLarge() });
+  define('panels', ['P'], () => shell.toggleDrawer(), { checked: () => shell.isDrawerOpen() });
 }

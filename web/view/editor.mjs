@@ -37,6 +37,8 @@ import { Value } from './value.mjs';
  *   call starts the measuring
  */
 
+const ALL = ['document', 'selection', 'frame', 'playing', 'tool', 'options', 'history'];
+
 /**
  * @param {HTMLElement} root empty; its size is the editor's
  * @param {Host} host
@@ -57,13 +59,25 @@ export function createEditor(root, host) {
     if (level !== 'info') host.notify(level, message);
   };
 
+  /** @type {Set<string>} what the panels have not been told yet */
+  let stale = new Set(ALL);
+  /** @type {Panel[]} */
+  const panels = [];
+
   const store = new Store(emptyDocument(host.canvas()));
+  /** @type {FrameLoop} */
   const frames = new FrameLoop((now) => draw(now));
   const playback = createPlayback(store, () => frames.request());
+  const shell = new Shell(main, text, () => {
+    stage.resized();
+    stale = new Set(ALL);
+    frames.request();
+  });
   let pressed = false;
   const value = new Value(store, host, {
-    busy: () => pressed || stage.input.gesture !== null, problem: showProblem, text,
+    busy: () => pressed || keyboard.held || stage.input.gesture !== null, problem: showProblem, text,
   });
+  /** @type {Stage} */
   const stage = new Stage({
     store, host, playback, frames, text, say,
     commit: () => queueMicrotask(() => value.settle()),
@@ -71,28 +85,18 @@ export function createEditor(root, host) {
     menu: (at, pointer) => openStageMenu(desk, commands, at, pointer),
   });
   const clipboard = new Clipboard(main, { store, host, text, say });
-  const desk = {
-    store, host, playback, stage, clipboard, text, say,
-    shell: {
-      isLarge: () => shell.isLarge(), openLarge: () => shell.openLarge(), closeLarge: () => shell.closeLarge(),
-      hasDrawer: () => shell.hasDrawer(), isDrawerOpen: () => shell.isDrawerOpen(), toggleDrawer: () => shell.toggleDrawer(),
-    },
-  };
+  const desk = { store, host, playback, stage, clipboard, text, say, shell };
   const commands = createCommands(desk);
   const context = { store, host, playback, commands };
   const groups = toolbarGroups(context, text, { openBackground: (anchor) => openBackground(desk, anchor) });
-  const toolbar = createToolbar(context, groups);
+  const toolbar = createToolbar(context, groups, { toggleSmooth: 'smooth' });
   const tracks = createTracks(context);
   const inspector = createInspector(context);
   const timeline = createTimeline(context);
   const side = element('div', { class: 'side' }, tracks.element, inspector.element);
-  const shell = new Shell(main, { toolbar: toolbar.element, stage: stage.element, timeline: timeline.element, side }, text, () => {
-    stage.resized();
-    stale = new Set(ALL);
-    frames.request();
-  });
+  /** @type {Keyboard} */
   const keyboard = new Keyboard(main, {
-    commands, stage,
+    commands, stage, settle: () => value.settle(),
     cycle: (step) => {
       const { last } = stage.input;
       if (!last) return false;
@@ -102,11 +106,9 @@ export function createEditor(root, host) {
     menu: openMenuByKeyboard,
   });
 
-  /** @type {Panel[]} */
-  const panels = [toolbar, tracks, inspector, timeline];
-  const ALL = ['document', 'selection', 'frame', 'playing', 'tool', 'options', 'history'];
-  /** @type {Set<string>} what the panels have not been told yet */
-  let stale = new Set(ALL);
+  panels.push(toolbar, tracks, inspector, timeline);
+  shell.fill({ toolbar: toolbar.element, stage: stage.element, timeline: timeline.element, side });
+
   const stops = [
     store.subscribe((changed) => {
       for (const aspect of changed) stale.add(aspect);
@@ -121,9 +123,8 @@ export function createEditor(root, host) {
   ];
   watchPresses();
   showTheme();
-  shell.relayout();
 
-  /** @param {number} now */
+  /** @param {number} now @returns {boolean} whether another frame is wanted */
   function draw(now) {
     const more = stage.draw(now);
     if (stale.size) {

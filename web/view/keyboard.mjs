@@ -34,21 +34,25 @@ export class Keyboard {
    * @param {import('./stage/stage.mjs').Stage} options.stage
    * @param {(step: number) => boolean} options.cycle selects the next thing under the pointer; whether there was one
    * @param {() => void} options.menu the context menu, by the keyboard
+   * @param {() => void} options.settle an edit by held keys is finished
    */
-  constructor(element, { commands, stage, cycle, menu }) {
+  constructor(element, { commands, stage, cycle, menu, settle }) {
     this.stage = stage;
     this.commands = commands;
     this.cycle = cycle;
     this.menu = menu;
+    this.settle = settle;
     /** @type {Map<string, import('./types.mjs').Command>} */
     this.byKey = new Map();
     for (const command of Object.values(commands)) for (const key of command.keys) this.byKey.set(key, command);
     this.spaceSince = -1;
+    /** An arrow key is held: its nudges are one edit. */
+    this.held = false;
     this.listeners = new AbortController();
     const { signal } = this.listeners;
     element.addEventListener('keydown', (event) => stage.frames.measured(() => this.#down(event)), { signal });
     element.addEventListener('keyup', (event) => this.#up(event), { signal });
-    element.addEventListener('focusout', () => this.#endPan(), { signal });
+    element.addEventListener('focusout', () => this.#release(), { signal });
   }
 
   dispose() {
@@ -87,7 +91,9 @@ export class Keyboard {
     }
     const command = this.byKey.get(name) ?? this.byKey.get(name.replace('Shift+', ''));
     if (!command || (!this.byKey.has(name) && /^[A-Z0-9]$/.test(event.key.toUpperCase()))) return false;
+    if (/^Mod\+[CXV]$/.test(name)) return false; // the browser sends copy, cut and paste
     if (!command.enabled()) return name !== 'Escape';
+    this.held = event.key.startsWith('Arrow');
     command.run();
     return true;
   }
@@ -96,12 +102,20 @@ export class Keyboard {
   #up(event) {
     if (isTyping(event)) return event.stopPropagation();
     if (['Alt', 'Control', 'Meta', 'Shift'].includes(event.key)) this.stage.input.modifiers(event);
+    if (event.key.startsWith('Arrow')) this.#release();
     if (event.key !== ' ' || this.spaceSince < 0) return;
     const tapped = event.timeStamp - this.spaceSince < TAP_MS && !this.stage.input.panned;
     this.#endPan();
     event.preventDefault();
     event.stopPropagation();
     if (tapped) this.commands.play.run();
+  }
+
+  #release() {
+    if (this.spaceSince >= 0) this.#endPan();
+    if (!this.held) return;
+    this.held = false;
+    this.settle();
   }
 
   #endPan() {

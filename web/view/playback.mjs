@@ -1,5 +1,7 @@
 /** The clip's clock: it moves `store.frame` at the document's own speed and knows the fraction between two frames. */
 
+import { optionsOf } from './options.mjs';
+
 /** @typedef {import('./types.mjs').Store} Store */
 /** @typedef {import('./types.mjs').Playback} Playback */
 
@@ -47,7 +49,7 @@ export function createPlayback(store, wake) {
       }
       const elapsed = previous < 0 ? 0 : Math.min(now - previous, LONGEST_STEP_MS);
       previous = now;
-      advance((elapsed / 1000) * store.document.fps * (store.options.rate ?? 1));
+      advance((elapsed / 1000) * store.document.fps * optionsOf(store).rate);
       return store.playing;
     },
     dispose: store.subscribe((changed) => {

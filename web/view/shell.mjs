@@ -8,20 +8,15 @@ const TIMELINE_ROOM = 330;
 export class Shell {
   /**
    * @param {HTMLElement} root the editor's outermost element in the shadow root
-   * @param {object} parts
-   * @param {HTMLElement} parts.toolbar
-   * @param {HTMLElement} parts.stage
-   * @param {HTMLElement} parts.timeline
-   * @param {HTMLElement} parts.side
    * @param {(key: string) => string} text
    * @param {() => void} changed the layout changed
    */
-  constructor(root, parts, text, changed) {
+  constructor(root, text, changed) {
     this.root = root;
-    this.parts = parts;
     this.changed = changed;
-    this.frame = element('div', { class: 'frame', attributes: { 'data-drop-text': text('stage.drop') } },
-      parts.toolbar, parts.stage, parts.timeline, parts.side);
+    /** @type {{toolbar: HTMLElement, stage: HTMLElement, timeline: HTMLElement, side: HTMLElement}|null} */
+    this.parts = null;
+    this.frame = element('div', { class: 'frame', attributes: { 'data-drop-text': text('stage.drop') } });
     this.back = button({ label: text('command.small'), icon: 'small', showLabel: true, run: () => this.closeLarge() });
     this.away = element('div', { class: 'away' }, element('p', { text: text('stage.away') }), this.back);
     this.window = element('dialog', { class: 'window', attributes: { 'aria-label': text('stage.window') } });
@@ -35,8 +30,15 @@ export class Shell {
     });
     root.append(this.frame, this.window);
     this.observer = new ResizeObserver(() => this.relayout());
-    this.observer.observe(this.frame);
     this.narrow = false;
+  }
+
+  /** @param {NonNullable<Shell['parts']>} parts */
+  fill(parts) {
+    this.parts = parts;
+    this.frame.append(parts.toolbar, parts.stage, parts.timeline, parts.side);
+    this.observer.observe(this.frame);
+    this.relayout();
   }
 
   isLarge() {
@@ -48,7 +50,7 @@ export class Shell {
     this.window.append(this.frame);
     this.root.prepend(this.away);
     this.window.showModal();
-    this.parts.stage.focus({ preventScroll: true });
+    this.parts?.stage.focus({ preventScroll: true });
     this.relayout();
   }
 
@@ -60,11 +62,7 @@ export class Shell {
     this.away.remove();
     this.root.prepend(this.frame);
     this.relayout();
-    if (this.root.isConnected) this.parts.stage.focus({ preventScroll: true });
-  }
-
-  hasDrawer() {
-    return true;
+    if (this.root.isConnected) this.parts?.stage.focus({ preventScroll: true });
   }
 
   isDrawerOpen() {
@@ -79,7 +77,7 @@ export class Shell {
   /** Fits the parts to the room there is. */
   relayout() {
     const { clientWidth: width, clientHeight: height } = this.frame;
-    if (!width || !height) return;
+    if (!width || !height || !this.parts) return;
     this.narrow = width < NARROW;
     this.frame.toggleAttribute('data-narrow', this.narrow);
     this.parts.side.toggleAttribute('data-wide', width > 1200);

@@ -2,10 +2,14 @@
  * The English defaults of every text of the editor, the one table that translations are made from (they live in ComfyUI's
  * `locales/<language>/main.json` under 'tora2'). A key is `group.name`; `{name}` stands for a value. Texts must not hold
  * the signs that ComfyUI's translation library gives a meaning of its own: `@`, `|`, `%` before `{`, and single braces.
- *
- * @type {Readonly<Record<string, string>>}
  */
+
+import { STAGE_TEXTS } from './texts-stage.en.mjs';
+
+/** @type {Readonly<Record<string, string>>} */
 export const TEXTS = Object.freeze({
+  ...STAGE_TEXTS,
+
   // Words used everywhere
   'common.cancel': 'Cancel',
   'common.close': 'Close',
@@ -82,7 +86,7 @@ export const TEXTS = Object.freeze({
   'inspector.size': 'Size',
   'inspector.point': 'Point {index} of {count}',
   'inspector.points': '{count} points',
-  'inspector.keyed': 'Key at frame',
+  'inspector.keyed': 'At frame',
   'inspector.free': 'free',
   'inspector.place': 'Place',
   'inspector.keyHint': 'The frame this point is tied to; empty it to let the path time it',
@@ -135,7 +139,8 @@ export const TEXTS = Object.freeze({
   'timeline.loop': 'Loop',
   'timeline.speed': 'Playback speed',
   'timeline.playhead': 'Current frame',
-  'timeline.ofFrames': '/ {last}',
+  'timeline.total': '/ {last}  ({seconds} s)',
+  'timeline.transport': 'Playback',
   'timeline.value': 'Frame {frame} of {last}',
   'timeline.lanes': 'Keys',
   'timeline.showAll': 'All tracks',
@@ -144,20 +149,19 @@ export const TEXTS = Object.freeze({
   'timeline.zoomOut': 'Zoom out',
   'timeline.fit': 'Whole clip',
   'timeline.key': '{name}: key at frame {frame}, point {index}',
-  'timeline.noKeys': '{name}: no keys',
-  'timeline.hint': 'Double click adds a key. Right click: easing, pause, retime.',
-  'timeline.empty': 'Tracks appear here once something is drawn.',
-  'timeline.addKey': 'Add key here',
+  'timeline.noKey': '{name}: no key chosen',
+  'timeline.atFrame': 'Frame {frame}',
+  'timeline.help': 'Up and down: track. Page up and down: key. Left and right: move the key. Enter: add a key at the current frame. Delete: remove it. Menu key: easing, pause, timing, visibility. With a mouse, double click adds a key, dragging the first or last key with Alt stretches all.',
+  'timeline.addKey': 'Add key at frame {frame}',
   'timeline.removeKey': 'Remove key',
-  'timeline.removeKeys': 'Remove all keys',
-  'timeline.keyToPlayhead': 'Move key to the current frame',
-  'timeline.pauseHere': 'Pause here',
+  'timeline.addKeyNow': 'Add key at the current frame',
+  'timeline.keyToPlayhead': 'Move key to frame {frame}',
   'timeline.pauseFrames': 'Pause for {frames} frames',
   'timeline.spread': 'Fit keys to the whole clip',
   'timeline.fitVisible': 'Fit keys to the visible range',
   'timeline.even': 'Constant speed throughout',
-  'timeline.startHere': 'Visible from here',
-  'timeline.endHere': 'Visible until here',
+  'timeline.startHere': 'Visible from frame {frame}',
+  'timeline.endHere': 'Visible until frame {frame}',
   'timeline.always': 'Visible throughout',
 
   // Shapes

@@ -1,5 +1,5 @@
 /**
- * The drawing surface: four canvases on top of one another (ground, entities, paths, what is being edited), each painted
+ * The drawing surface: four canvases on top of one another (ground, paths, entities, what is being edited), each painted
  * only when something on it changed, in one animation frame, and never while nothing happens.
  */
 
@@ -55,7 +55,7 @@ export class Stage {
     this.frames = frames;
     this.camera = new Camera();
     this.palette = stagePalette(host.isDark());
-    this.layers = { ground: new Layer('ground'), actors: new Layer('actors'), paths: new Layer('paths'), marks: new Layer('marks') };
+    this.layers = { ground: new Layer('ground'), paths: new Layer('paths'), actors: new Layer('actors'), marks: new Layer('marks') };
     this.readout = element('div', { class: 'readout', attributes: { 'aria-hidden': 'true' } });
     this.zoomed = element('div', { class: 'zoomed', attributes: { 'aria-hidden': 'true' } });
     this.hint = element('div', { class: 'stage-hint' }, element('p', { text: text('stage.empty') }), element('p', { class: 'soft', text: text('stage.emptyMore') }));
