@@ -89,9 +89,7 @@ def sample_attention(transformer: Any) -> tuple[torch.Tensor, torch.Tensor, torc
     return tuple(tensor.to(device, dtype) for tensor in (query, keys, values))
 
 
-def reference_rows(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rows: torch.Tensor
-) -> torch.Tensor:
+def reference_rows(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
     """Attention of some rows in float32: [B, heads, len(rows), head_dim]."""
     weights = query[:, :, rows].float() @ key.float().transpose(-1, -2) * query.shape[-1] ** -0.5
     return weights.softmax(dim=-1) @ value.float()

@@ -50,14 +50,14 @@ def quantize(transformer: Any, choice: str, device: torch.device | None = None) 
 
     Args:
         choice: one of ``CHOICES``.
-        device: where the model is going to compute, if it is not there yet.
+        device: where the model is going to compute; None means where it is, or the GPU if there is one.
 
     Raises:
         AccelerationError: torchao is missing, or the device cannot do it, or the model is quantized already.
     """
     if choice == "none":
         return 0
-    check_quantization(choice, device or transformer.device)
+    check_quantization(choice, device or _computing_device(transformer))
     if is_quantized(transformer):
         raise AccelerationError(
             "This model is quantized already, as its file is; set quantization to none, or load the model's "
@@ -80,7 +80,7 @@ def check_quantization(choice: str, device: torch.device) -> None:
         raise AccelerationError(f"There is no quantization {choice!r}; use one of {', '.join(CHOICES)}.")
     if choice == "none":
         return
-    require_torchao(choice)
+    require_torchao(f"The quantization {choice!r}")
     least = SCHEMES[choice].capability
     if least is None or (choice == "int8" and device.type == "cpu"):
         return
@@ -93,18 +93,19 @@ def check_quantization(choice: str, device: torch.device) -> None:
 
 
 def require_torchao(what: str) -> None:
+    """AccelerationError unless a torchao is installed that ``what`` can use."""
     from importlib.metadata import version
 
     if importlib.util.find_spec("torchao") is None:
         raise AccelerationError(
-            f"The quantization {what!r} needs the package torchao, which is not installed: `pip install torchao` into "
-            "the Python that runs this, or set quantization to none."
+            f"{what} needs the package torchao, which is not installed: `pip install torchao` into the Python that "
+            "runs this, or do without quantization."
         )
     found = tuple(int(part) for part in version("torchao").split("+")[0].split(".")[:2])
     if found < OLDEST_TORCHAO:
         raise AccelerationError(
-            f"The quantization {what!r} needs torchao 0.15 or newer and {version('torchao')} is installed: `pip "
-            "install -U torchao`, or set quantization to none."
+            f"{what} needs torchao 0.15 or newer and {version('torchao')} is installed: `pip install -U torchao`, or "
+            "do without quantization."
         )
 
 
@@ -134,6 +135,12 @@ def _bytes(tensor: torch.Tensor) -> int:
     if inner is None:
         return tensor.nbytes
     return sum(_bytes(getattr(tensor, name)) for name in inner()[0])
+
+
+def _computing_device(module: Any) -> torch.device:
+    if module.device.type == "cpu" and torch.cuda.is_available():
+        return torch.device("cuda")
+    return module.device
 
 
 def _describe(device: torch.device) -> str:

@@ -65,6 +65,7 @@ class Tora2Bundle:
         *,
         tokenizer: Path | None = None,
         providers: list[Any] | None = None,
+        quantization: str = "none",
     ) -> Tora2Bundle:
         """Check a source's headers and configs and return its bundle; no weights are read yet. See ``loading.load``."""
         plan = plan_transformer(source)
@@ -75,7 +76,7 @@ class Tora2Bundle:
         bundle = cls(source.name, plan.adapter, plan.base, size, dtype, source=source, providers=providers)
         width = int(plan.arguments.get("text_embed_dim", 4096))
         bundle._loaders = {
-            "transformer": lambda: load_transformer(source, dtype, plan),
+            "transformer": lambda: load_transformer(source, dtype, plan, quantization),
             "vae": lambda: components.load_vae(source, dtype),
             "text_encoder": lambda: components.load_text_encoder(source, dtype, width),
             "tokenizer": lambda: components.load_tokenizer(source, tokenizer),

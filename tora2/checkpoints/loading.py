@@ -17,6 +17,7 @@ def load(
     *,
     tokenizer: Path | None = None,
     providers: list[Any] | None = None,
+    quantization: str = "none",
 ) -> Tora2Bundle:
     """Open a model. Files are checked now; each component's weights are read when it is first used.
 
@@ -25,10 +26,11 @@ def load(
         dtype: of all weights; None keeps what is stored (fp8 becomes bfloat16).
         tokenizer: folder of a T5 tokenizer, for single-file models that come without one.
         providers: onnxruntime execution providers of the identity encoders; None means the CPU.
+        quantization: of the transformer's blocks, one of ``acceleration.quantization.CHOICES``.
 
     Raises:
         CheckpointError: one sentence that says what is wrong with the files and how to mend it.
     """
     if not isinstance(source, ModelSource):
         source = source_at(source)
-    return Tora2Bundle.open(source, dtype, tokenizer=tokenizer, providers=providers)
+    return Tora2Bundle.open(source, dtype, tokenizer=tokenizer, providers=providers, quantization=quantization)

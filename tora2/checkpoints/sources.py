@@ -24,6 +24,7 @@ from .identify import (
     key_prefix,
     wrong_file,
 )
+from .quantized import stored_weights
 
 ADAPTER_FILE = "adapter.safetensors"
 HEAD_DIM = 64
@@ -106,7 +107,7 @@ def plan_transformer(source: ModelSource) -> TransformerPlan:
     if source.base.is_dir():
         folder = source.base / "transformer"
         config, files = transformer_config(folder), weight_files(folder)
-        names = {name for path in files for name in read_header(path).tensors}
+        names = {name for path in files for name, _ in stored_weights(read_header(path))}
         found = identify(names)
         if found is not TRANSFORMER:
             raise wrong_file(folder, found, TRANSFORMER)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
+from ..acceleration.quantization import is_quantized, quantize
 from ..dit import Tora2Transformer3DModel
 from ..dit.transformer import is_adapter_key
 from .headers import TensorInfo, read_header
@@ -27,7 +28,10 @@ _COMFY_PARTS = {
 
 
 def load_transformer(
-    source: ModelSource, dtype: torch.dtype | None, plan: TransformerPlan | None = None
+    source: ModelSource,
+    dtype: torch.dtype | None,
+    plan: TransformerPlan | None = None,
+    quantization: str = "none",
 ) -> Tora2Transformer3DModel:
     """Build a source's transformer and fill it, each tensor in memory once; frozen, in eval mode, on the CPU.
 
@@ -35,24 +39,32 @@ def load_transformer(
         source: the files.
         dtype: of the weights; None keeps what is stored.
         plan: of ``plan_transformer``, if it is there already.
+        quantization: one of ``acceleration.quantization.CHOICES``; ``fp8_weights`` keeps a file's own fp8 as it is.
 
     Raises:
         CheckpointError: a file is wrong or broken, or its names or shapes are not exactly those of the model.
+        AccelerationError: the quantization cannot be done here.
     """
     plan = plan or plan_transformer(source)
     model = build(lambda: Tora2Transformer3DModel(**plan.arguments))
-    stored = stored_transformer(source, plan, model.state_dict())
+    keep_fp8 = (dtype or torch.bfloat16) if quantization == "fp8_weights" else None
+    stored = stored_transformer(source, plan, model.state_dict(), keep_fp8)
     fill(model, stored, dtype, "the transformer")
     _fill_positions(model, dtype)
     check_no_meta(model, source.name)
+    if not (keep_fp8 and is_quantized(model)):
+        quantize(model, quantization)
     return model
 
 
 def stored_transformer(
-    source: ModelSource, plan: TransformerPlan, expected: Mapping[str, torch.Tensor]
+    source: ModelSource,
+    plan: TransformerPlan,
+    expected: Mapping[str, torch.Tensor],
+    keep_fp8: torch.dtype | None = None,
 ) -> StoredTensors | JoinedTensors:
     """The source's tensors under the model's names; base and adapter are checked apart, so errors name a file."""
-    base = StoredTensors(plan.files, _base_rename(source, plan))
+    base = StoredTensors(plan.files, _base_rename(source, plan), keep_fp8)
     if plan.whole:
         check_coverage(expected, base, "the transformer with its adapter that its config describes")
         return base

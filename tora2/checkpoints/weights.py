@@ -13,6 +13,7 @@ from torch import nn
 
 from ..errors import CheckpointError
 from .headers import TensorInfo, read_header
+from .quantized import QUANTIZED, fp8_weight, read_weight, stored_weights
 
 Module = TypeVar("Module", bound=nn.Module)
 Rename = Callable[[str], "str | None"]
@@ -26,19 +27,23 @@ NAMED = 3
 class StoredTensors(Mapping[str, TensorInfo]):
     """Tensors of one or several safetensors files under the names that a module gives them; nothing is read yet.
 
-    fp8 files in ComfyUI's scaled format are understood: a weight's scale is multiplied in when it is read.
+    fp8 files in ComfyUI's scaled format are understood: a weight's scale is multiplied in when it is read. Weights that
+    torchao quantized stay quantized.
 
     Args:
         files: the shards.
         rename: stored name -> module's name, or None to leave a tensor out.
+        keep_fp8: the type to compute in, to keep fp8 matrices as they are stored (torchao's tensors); None makes plain
+            ones of them.
     """
 
-    def __init__(self, files: list[Path] | Path, rename: Rename | None = None):
+    def __init__(self, files: list[Path] | Path, rename: Rename | None = None, keep_fp8: torch.dtype | None = None):
+        self.keep_fp8 = keep_fp8
         self.files = [files] if isinstance(files, Path) else list(files)
         self._entries: dict[str, tuple[Path, str, TensorInfo]] = {}
         self._scales: dict[str, tuple[Path, str]] = {}
         for path in self.files:
-            for name, info in read_header(path).tensors.items():
+            for name, info in stored_weights(read_header(path)):
                 key = rename(name) if rename is not None else name
                 if key is not None and not name.endswith(_MARKS):
                     self._add(key, path, name, info)
@@ -74,10 +79,18 @@ class StoredTensors(Mapping[str, TensorInfo]):
                 continue
             with _opened(path) as file:
                 for key, name, info in wanted:
-                    tensor = file.get_tensor(name)
-                    if info.dtype in FP8 and key in self._scales:
-                        tensor = tensor.to(torch.float32) * self._scale(key, path, file)
-                    yield key, tensor
+                    yield key, self._read(key, name, info, path, file)
+
+    def _read(self, key: str, name: str, info: TensorInfo, path: Path, file: Any) -> torch.Tensor:
+        if info.dtype == QUANTIZED:
+            return read_weight(read_header(path), name, file.get_tensor)
+        tensor = file.get_tensor(name)
+        if info.dtype not in FP8:
+            return tensor
+        scale = self._scale(key, path, file) if key in self._scales else None
+        if self.keep_fp8 is not None and info.dtype == "F8_E4M3" and tensor.ndim == 2:
+            return fp8_weight(tensor, scale, self.keep_fp8)
+        return tensor if scale is None else tensor.to(torch.float32) * scale
 
     def _scale(self, key: str, path: Path, file: Any) -> torch.Tensor:
         home, name = self._scales[key]
@@ -187,7 +200,7 @@ def check_no_meta(module: nn.Module, what: str) -> None:
 
 
 def _cast(tensor: torch.Tensor, dtype: torch.dtype | None, keep: bool) -> torch.Tensor:
-    if not tensor.is_floating_point():
+    if not tensor.is_floating_point() or hasattr(tensor, "__tensor_flatten__"):  # torchao's keep their own
         return tensor
     if keep and dtype is torch.float16:
         return tensor.to(torch.float32)
