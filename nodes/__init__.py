@@ -15,6 +15,7 @@ from .personalization import Tora2Entity, Tora2ExtractPersonalization
 from .preview import Tora2DrawTrajectories
 from .sampling import Tora2Decode, Tora2Sampler
 from .text import Tora2TextEncode
+from .tracking import Tora2MeasureTrajectories, Tora2TrajectoriesFromVideo
 from .trajectories import Tora2EncodeTrajectories, Tora2ImportTrajectories, Tora2TrajectoryEditor
 
 NODES: list[type[io.ComfyNode]] = [
@@ -30,6 +31,8 @@ NODES: list[type[io.ComfyNode]] = [
     Tora2Sampler,
     Tora2Decode,
     Tora2DrawTrajectories,
+    Tora2MeasureTrajectories,
+    Tora2TrajectoriesFromVideo,
 ]
 
 

@@ -45,6 +45,14 @@ IDS = {
     ),
     "Tora2Decode": (["model", "latent", "tiling"], ["IMAGE"]),
     "Tora2DrawTrajectories": (["images", "trajectories", "entities", "names"], ["IMAGE"]),
+    "Tora2MeasureTrajectories": (
+        ["images", "trajectories", "entities", "tracker"],
+        ["STRING", "IMAGE", "FLOAT", "STRING", "TORA2_TRAJECTORIES"],
+    ),
+    "Tora2TrajectoriesFromVideo": (
+        ["images", "points", "count", "tolerance", "fps", "mask", "trajectories"],
+        ["TORA2_TRAJECTORIES", "TRACKS", "STRING", "STRING"],
+    ),
 }
 
 

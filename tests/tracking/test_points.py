@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import torch
+from moving import moving_square, texture
 
 from tora2.errors import TrackingError
 from tora2.evaluation import metrics
@@ -12,24 +13,6 @@ from tora2.evaluation.scenes import make_scene, make_world
 from tora2.tracking.points import follow_points
 
 cv2 = pytest.importorskip("cv2")
-
-
-def texture(height, width, seed=0, cells=6):
-    generator = torch.Generator().manual_seed(seed)
-    noise = torch.rand(1, 3, height // cells, width // cells, generator=generator)
-    return torch.nn.functional.interpolate(noise, (height, width), mode="bicubic").clamp(0, 1)[0].permute(1, 2, 0)
-
-
-def moving_square(shifts, side=30, height=80, width=120):
-    """[T, H, W, 3]: a textured square whose left upper corner is at ``shifts`` [T] (x, y), on a textured ground."""
-    video = texture(height, width)[None].repeat(len(shifts), 1, 1, 1)
-    thing = texture(side, side, seed=1, cells=5)
-    for frame, (x, y) in zip(video, shifts, strict=True):
-        left, top = max(x, 0), max(y, 0)
-        right, bottom = min(x + side, width), min(y + side, height)
-        if right > left and bottom > top:
-            frame[top:bottom, left:right] = thing[top - y : bottom - y, left - x : right - x]
-    return video
 
 
 SHIFTS = [(10 + 5 * t, 10 + 2 * t) for t in range(12)]
@@ -63,11 +46,14 @@ def test_what_leaves_the_picture_is_lost_where_it_leaves():
 
 def test_what_is_covered_is_lost_and_never_taken_for_the_cover():
     video = moving_square([(10, 10)] * 12)
-    cover = texture(60, 60, seed=3)
-    for t in range(4, 12):
-        video[t, 0:60, 0:60] = cover
-    _, seen = follow_points(video, torch.tensor([[0, 25.0, 25.0], [0, 100.0, 70.0]]))
-    assert seen[0].tolist() == [True] * 4 + [False] * 8 and seen[1].all()
+    cover = texture(80, 40, seed=3)
+    for t in range(12):
+        right = 8 * t
+        video[t, :, max(0, right - 40) : right] = cover[:, max(0, 40 - right) :][:, : right - max(0, right - 40)]
+    places, seen = follow_points(video, torch.tensor([[0, 30.0, 25.0], [0, 110.0, 70.0]]))
+    assert seen[0, :3].all() and not seen[0, 4:].any(), "the cover reaches it in frame 4"
+    assert (places[0] - places[0, 0]).abs().max() < 3
+    assert seen[1].all()
 
 
 def test_even_areas_and_starts_outside_are_not_seen():
