@@ -9,7 +9,9 @@
  * @typedef {import('./drawing.mjs').Point} Point
  */
 
-import { byTrack, changed, editable, inserted, tidy, within, withPoints, withTrack, withTracks } from './change.mjs';
+import {
+  byTrack, changed, editable, inserted, tidy, within, withMovedPoints, withPoints, withTrack, withTracks,
+} from './change.mjs';
 import { EASINGS, MAX_COORDINATE, MAX_POINTS, MIN_COORDINATE, createPoint } from './drawing.mjs';
 import { curveOf } from './geometry.mjs';
 import { keysOf } from './sampling.mjs';
@@ -61,10 +63,13 @@ export function insertPointOnSegment(document, track, length) {
  */
 export function movePoints(document, points, dx, dy) {
   if (!Number.isFinite(dx) || !Number.isFinite(dy)) return document;
-  const groups = byTrack(document, points);
-  const moving = [...groups].flatMap(([track, group]) => group.map((point) => document.tracks[track].points[point]));
-  const shiftX = limited(dx, moving.map((point) => point.x));
-  const shiftY = limited(dy, moving.map((point) => point.y));
+  let [shiftX, shiftY] = [dx, dy];
+  for (const [track, group] of byTrack(document, points)) {
+    for (const index of group) {
+      shiftX = limited(shiftX, document.tracks[track].points[index].x);
+      shiftY = limited(shiftY, document.tracks[track].points[index].y);
+    }
+  }
   if (shiftX === 0 && shiftY === 0) return document;
   return mapPoints(document, points, (point) => [
     shiftX === 0 ? point.x : point.x + shiftX, shiftY === 0 ? point.y : point.y + shiftY,
@@ -91,19 +96,21 @@ export function nudge(document, points, dx, dy) {
  * @returns {Document}
  */
 export function mapPoints(document, points, place) {
-  let result = document;
+  const tracks = [...document.tracks];
   for (const [track, group] of byTrack(document, points)) {
     const old = document.tracks[track];
     const next = [...old.points];
     for (const index of group) {
       const point = old.points[index];
-      const [x, y] = place(point, track, index);
-      if (!Number.isFinite(x) || !Number.isFinite(y)) continue;
-      next[index] = changed(point, { x: x === point.x ? x : tidy(x), y: y === point.y ? y : tidy(y) });
+      const [newX, newY] = place(point, track, index);
+      if (!Number.isFinite(newX) || !Number.isFinite(newY)) continue;
+      const x = newX === point.x ? newX : tidy(newX);
+      const y = newY === point.y ? newY : tidy(newY);
+      if (x !== point.x || y !== point.y) next[index] = { ...point, x, y };
     }
-    result = withTrack(result, track, withPoints(old, next));
+    tracks[track] = withMovedPoints(old, next);
   }
-  return result;
+  return withTracks(document, tracks);
 }
 
 /**
@@ -202,12 +209,11 @@ function mirrored(easing) {
 }
 
 /**
- * The part of a movement that leaves all coordinates within -1..2.
+ * The part of a movement that leaves a coordinate within -1..2.
  * @param {number} shift
- * @param {readonly number[]} values
+ * @param {number} value
  */
-function limited(shift, values) {
-  const room = values.reduce((least, value) =>
-    Math.min(least, shift > 0 ? MAX_COORDINATE - value : value - MIN_COORDINATE), Math.abs(shift));
-  return Math.sign(shift) * Math.max(room, 0);
+function limited(shift, value) {
+  if (shift > 0) return Math.min(shift, Math.max(MAX_COORDINATE - value, 0));
+  return Math.max(shift, Math.min(MIN_COORDINATE - value, 0));
 }

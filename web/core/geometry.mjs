@@ -10,7 +10,7 @@ export const SUBDIVISIONS = 32;
 
 /** A path with its table of arc length. */
 export class Curve {
-  /** @type {{left: number, top: number, right: number, bottom: number}|null} */ #box = null;
+  /** @type {Float64Array|null} */ #boxes = null;
 
   /**
    * @param {Float64Array|readonly number[]} points x0, y0, x1, y1, ... in pixels, at least one point
@@ -41,19 +41,29 @@ export class Curve {
     return this.table[this.table.length - 1];
   }
 
-  /** The rectangle around the drawn path, in pixels; made when first asked for. */
-  get box() {
-    if (!this.#box) {
-      const box = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
-      for (let i = 0; i < this.places.length; i += 2) {
-        box.left = Math.min(box.left, this.places[i]);
-        box.right = Math.max(box.right, this.places[i]);
-        box.top = Math.min(box.top, this.places[i + 1]);
-        box.bottom = Math.max(box.bottom, this.places[i + 1]);
+  /**
+   * Left, top, right and bottom of the drawn path in runs of at most `SUBDIVISIONS` chords, in pixels.
+   * @returns {Float64Array} 4 a run
+   */
+  get boxes() {
+    if (!this.#boxes) {
+      const chords = this.table.length - 1;
+      const boxes = new Float64Array(4 * Math.ceil(chords / SUBDIVISIONS));
+      for (let box = 0; box < boxes.length; box += 4) {
+        const first = (box / 4) * 2 * SUBDIVISIONS;
+        boxes[box] = boxes[box + 2] = this.places[first];
+        boxes[box + 1] = boxes[box + 3] = this.places[first + 1];
+        const end = Math.min(first + 2 * SUBDIVISIONS, 2 * chords);
+        for (let i = first + 2; i <= end; i += 2) {
+          boxes[box] = Math.min(boxes[box], this.places[i]);
+          boxes[box + 1] = Math.min(boxes[box + 1], this.places[i + 1]);
+          boxes[box + 2] = Math.max(boxes[box + 2], this.places[i]);
+          boxes[box + 3] = Math.max(boxes[box + 3], this.places[i + 1]);
+        }
       }
-      this.#box = box;
+      this.#boxes = boxes;
     }
-    return this.#box;
+    return this.#boxes;
   }
 
   /**
@@ -99,23 +109,46 @@ export class Curve {
    * The place on the curve nearest to a place, on the chords of the table.
    * @param {number} x pixels
    * @param {number} y
-   * @returns {{length: number, distance: number, x: number, y: number}}
+   * @param {number} [reach] only places nearer than this are looked for, which is much faster
+   * @returns {{length: number, distance: number, x: number, y: number}|null} null if none is within reach
    */
-  nearest(x, y) {
-    const { places, table } = this;
-    let best = { length: 0, distance: Infinity, x: places[0], y: places[1] };
-    for (let index = 0; index < table.length - 1; index++) {
-      const [ax, ay] = [places[2 * index], places[2 * index + 1]];
-      const [dx, dy] = [places[2 * index + 2] - ax, places[2 * index + 3] - ay];
-      const square = dx * dx + dy * dy;
-      const share = square > 0 ? Math.min(Math.max(((x - ax) * dx + (y - ay) * dy) / square, 0), 1) : 0;
-      const distance = Math.hypot(x - ax - share * dx, y - ay - share * dy);
-      if (distance < best.distance) {
-        const length = table[index] + share * (table[index + 1] - table[index]);
-        best = { length, distance, x: ax + share * dx, y: ay + share * dy };
+  nearest(x, y, reach = Infinity) {
+    const { boxes, places, table } = this;
+    let least = reach * reach;
+    let chord = -1;
+    let along = 0;
+    for (let box = 0; box < boxes.length; box += 4) {
+      const outX = Math.max(boxes[box] - x, x - boxes[box + 2], 0);
+      const outY = Math.max(boxes[box + 1] - y, y - boxes[box + 3], 0);
+      if (outX * outX + outY * outY > least) continue;
+      const first = (box / 4) * SUBDIVISIONS;
+      const end = Math.min(first + SUBDIVISIONS, table.length - 1);
+      for (let index = first; index < end; index++) {
+        const i = 2 * index;
+        const dx = places[i + 2] - places[i];
+        const dy = places[i + 3] - places[i + 1];
+        const fromX = x - places[i];
+        const fromY = y - places[i + 1];
+        const square = dx * dx + dy * dy;
+        const share = square > 0 ? Math.min(Math.max((fromX * dx + fromY * dy) / square, 0), 1) : 0;
+        const awayX = fromX - share * dx;
+        const awayY = fromY - share * dy;
+        const away = awayX * awayX + awayY * awayY;
+        if (away < least || (chord < 0 && away <= least)) {
+          least = away;
+          chord = index;
+          along = share;
+        }
       }
     }
-    return best;
+    if (chord < 0) return null;
+    const i = 2 * chord;
+    return {
+      length: table[chord] + along * (table[chord + 1] - table[chord]),
+      distance: Math.sqrt(least),
+      x: places[i] + along * (places[i + 2] - places[i]),
+      y: places[i + 1] + along * (places[i + 3] - places[i + 1]),
+    };
   }
 
   /** @param {number} segments */
@@ -126,7 +159,8 @@ export class Curve {
     for (let segment = 0, row = 0; segment < segments; segment++) {
       const c = 8 * segment;
       // The chord is measured from this segment's own start, as Python does.
-      let [x, y] = [coefficients[c], coefficients[c + 1]];
+      let x = coefficients[c];
+      let y = coefficients[c + 1];
       for (let cut = 1; cut <= cuts; cut++) {
         const u = cut / cuts;
         const nx = ((coefficients[c + 6] * u + coefficients[c + 4]) * u + coefficients[c + 2]) * u + coefficients[c];
@@ -194,7 +228,8 @@ function findKnots(points) {
   const knotOf = new Uint32Array(count);
   let kept = 0;
   for (let index = 0; index < count; index++) {
-    const [x, y] = [points[2 * index], points[2 * index + 1]];
+    const x = points[2 * index];
+    const y = points[2 * index + 1];
     const apart = kept === 0 || distance(knots[2 * kept - 2], knots[2 * kept - 1], x, y) >= COINCIDENT;
     if (apart) {
       knots[2 * kept] = x;
@@ -241,7 +276,10 @@ function catmullRom(knots) {
     const b = Math.sqrt(distance(around[i + 2], around[i + 3], around[i + 4], around[i + 5]));
     const c = Math.sqrt(distance(around[i + 4], around[i + 5], around[i + 6], around[i + 7]));
     for (let axis = 0; axis < 2; axis++) {
-      const [p, q, r, s] = [around[i + axis], around[i + 2 + axis], around[i + 4 + axis], around[i + 6 + axis]];
+      const p = around[i + axis];
+      const q = around[i + 2 + axis];
+      const r = around[i + 4 + axis];
+      const s = around[i + 6 + axis];
       const m = b * ((q - p) / a - (r - p) / (a + b) + (r - q) / b);
       const n = b * ((r - q) / b - (s - q) / (b + c) + (s - r) / c);
       coefficients[8 * segment + axis] = q;

@@ -115,7 +115,8 @@ function pointHits(track, index, x, y, reach, canvas) {
   const hits = [];
   const count = track.kind === 'static' ? 1 : track.points.length;
   for (let point = 0; point < count; point++) {
-    const [px, py] = [track.points[point].x * canvas.width, track.points[point].y * canvas.height];
+    const px = track.points[point].x * canvas.width;
+    const py = track.points[point].y * canvas.height;
     if (Math.abs(px - x) > reach || Math.abs(py - y) > reach) continue;
     const distance = Math.hypot(px - x, py - y);
     if (distance <= reach) hits.push({ kind: 'point', track: index, point, length: 0, distance, x: px, y: py });
@@ -152,9 +153,8 @@ function markerHits(track, index, x, y, reach, canvas, frame) {
 function segmentHits(track, index, x, y, reach, canvas) {
   if (track.kind === 'static' || track.points.length < 2) return [];
   const curve = curveOf(track, canvas);
-  const { left, top, right, bottom } = curve.box;
-  if (x < left - reach || x > right + reach || y < top - reach || y > bottom + reach) return [];
-  const { length, distance, x: px, y: py } = curve.nearest(x, y);
-  if (distance > reach) return [];
+  const near = curve.nearest(x, y, reach);
+  if (!near) return [];
+  const { length, distance, x: px, y: py } = near;
   return [{ kind: 'segment', track: index, point: curve.pointBefore(length), length, distance, x: px, y: py }];
 }

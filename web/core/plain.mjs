@@ -77,6 +77,24 @@ export function plainCopy(value, what) {
 }
 
 /**
+ * Whether two plain values say the same; the order of fields does not count.
+ * @param {unknown} a
+ * @param {unknown} b
+ * @returns {boolean}
+ */
+export function equal(a, b) {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, i) => equal(item, b[i]));
+  }
+  const [left, right] = /** @type {Record<string, unknown>[]} */ ([a, b]);
+  const keys = Object.keys(left);
+  return keys.length === Object.keys(right).length &&
+    keys.every((key) => Object.hasOwn(right, key) && equal(left[key], right[key]));
+}
+
+/**
  * Whether plain lists and objects nest deeper than `limit`; does not recurse.
  * @param {unknown} value
  * @param {number} limit

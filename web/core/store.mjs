@@ -12,6 +12,7 @@
 
 import { serialize } from './document.mjs';
 import { History } from './history.mjs';
+import { equal } from './plain.mjs';
 import { NOTHING, afterEdit, valid } from './selection.mjs';
 
 /** @type {Readonly<Options>} */
@@ -28,7 +29,7 @@ export class Store {
   /** @type {Readonly<Options>} */ #options = DEFAULT_OPTIONS;
   /** @type {History} */ #history;
   /** @type {Set<(changed: Set<Aspect>) => void>} */ #subscribers = new Set();
-  /** @type {WeakMap<Document, string>} */ #texts = new WeakMap();
+  /** @type {{document: Document, text: string}|null} */ #text = null;
 
   /** @param {Document} document */
   constructor(document) {
@@ -48,9 +49,12 @@ export class Store {
   get undoLabel() { return this.#history.undoLabel; }
   get redoLabel() { return this.#history.redoLabel; }
 
-  /** The document as text, made once a document. */
+  /** The document as text, made when first asked for. */
   get text() {
-    return this.#textOf(this.#document);
+    if (this.#text?.document !== this.#document) {
+      this.#text = { document: this.#document, text: serialize(this.#document) };
+    }
+    return this.#text.text;
   }
 
   /**
@@ -104,8 +108,7 @@ export class Store {
    * @param {Document} document
    */
   load(document) {
-    const text = this.#textOf(document);
-    const selection = this.#history.goTo((state) => this.#textOf(state) === text);
+    const selection = this.#history.goTo((known) => equal(known, document));
     if (selection) {
       if (this.#history.document !== this.#document) this.#restore(selection);
       return;
@@ -190,13 +193,6 @@ export class Store {
   #tell(changed) {
     if (changed.size === 0) return;
     for (const subscriber of [...this.#subscribers]) subscriber(changed);
-  }
-
-  /** @param {Document} document */
-  #textOf(document) {
-    let text = this.#texts.get(document);
-    if (text === undefined) this.#texts.set(document, text = serialize(document));
-    return text;
   }
 }
 

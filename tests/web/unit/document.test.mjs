@@ -5,7 +5,7 @@ import test from 'node:test';
 import {
   DocumentError, EASINGS, MAX_POINTS, PALETTE, emptyDocument, fitted, parseDocument, serialize,
 } from '../../../web/core/document.mjs';
-import { depthExceeds, show } from '../../../web/core/plain.mjs';
+import { depthExceeds, equal, show } from '../../../web/core/plain.mjs';
 import { dice, frozen } from './helpers.mjs';
 
 const vectors = JSON.parse(readFileSync(new URL('../vectors/documents.json', import.meta.url), 'utf8'));
@@ -128,6 +128,13 @@ test('values in sentences are short and on one line', () => {
   assert.deepEqual([[], {}, [1, 2], { a: 1 }, null, true].map(show),
     ['an empty list', 'an empty object', 'a list of 2', 'an object of 1', 'nothing', 'true']);
   assert.ok(!depthExceeds([[1]], 2) && depthExceeds([[1]], 1));
+});
+
+test('plain values that say the same', () => {
+  assert.ok(equal({ a: [1, { b: null }], c: 'x' }, { c: 'x', a: [1, { b: null }] }));
+  for (const [a, b] of [[[], {}], [[1], [1, 2]], [{ a: 1 }, { b: 1 }], [null, {}], [1, '1'], [{ a: 1 }, { a: 1, b: 2 }], [{}, JSON.parse('{"__proto__": 1}')]]) {
+    assert.ok(!equal(a, b) && !equal(b, a), JSON.stringify([a, b]));
+  }
 });
 
 test('an empty drawing', () => {

@@ -46,7 +46,27 @@ test('the nearest place on a path', () => {
   assert.equal(curve.pointBefore(near.length), 1);
   assert.equal(curve.pointBefore(1e9), 1);
   assert.equal(curve.pointBefore(-5), 0);
-  assert.deepEqual(curve.box, { left: 0, top: 0, right: 100, bottom: 100 });
+  assert.equal(curve.nearest(110, 40, 9.9), null);
+  assert.equal(curve.nearest(110, 40, 10)?.length, 140);
+});
+
+test('the nearest place is the nearest of all, with and without a reach', () => {
+  const random = dice(9);
+  for (let round = 0; round < 60; round++) {
+    const curve = new Curve(Array.from({ length: 2 * random.whole(2, 12) }, () => random.between(0, 500)), round % 2 === 0);
+    const [x, y] = [random.between(-50, 550), random.between(-50, 550)];
+    const near = curve.nearest(x, y);
+    let least = Infinity;
+    for (let s = 0; s <= 1; s += 1 / 4000) {
+      const [px, py] = curve.at(s * curve.total);
+      least = Math.min(least, Math.hypot(px - x, py - y));
+    }
+    assert.ok(near && Math.abs(near.distance - least) < 1, `${near?.distance} is not ${least}`);
+    assert.deepEqual(curve.nearest(x, y, near.distance + 1), near);
+    assert.equal(curve.nearest(x, y, near.distance - 1e-3), null);
+    const [px, py] = curve.at(near.length);
+    assert.ok(Math.hypot(px - near.x, py - near.y) < 1);
+  }
 });
 
 test('upperBound counts the entries that are at most the value', () => {
