@@ -48,6 +48,7 @@ const ICONS = Object.freeze({
   down: ['M4 6.2 8 10.2l4-4'],
   play: ['*M4.6 2.6 13 8l-8.4 5.4z'],
   pause: ['*M4 3h2.8v10H4zM9.2 3H12v10H9.2z'],
+  filter: ['M2.5 3h11L9.4 8.2v4.6l-2.8-1.6v-3z'],
   first: ['M3.4 3.4v9.2', '*M12.6 3.4v9.2L5.4 8z'],
   last: ['M12.6 3.4v9.2', '*M3.4 3.4v9.2L10.6 8z'],
   previous: ['*M11 3.4v9.2L4 8z'],

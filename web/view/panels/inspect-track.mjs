@@ -70,11 +70,10 @@ export function trackSection({ store, host }) {
   });
   const heading = element('h3');
   const info = element('p', { class: 'info' });
-  const nameRow = row(say('tracks.nameShort'), name.input);
-  const colorRow = row(say('common.color'), color.element, element('span', { class: 'pair' }), backwards, close);
+  const nameRow = row(say('tracks.nameShort'), color.element, name.input, backwards, close);
   const moving = [row(say('interpolation.label'), interpolation), row(say('easing.label'), easing)];
   const visible = row(say('inspector.visible'), element('span', { class: 'pair' }, start.element, end.element));
-  const section = element('div', { class: 'section' }, heading, nameRow, colorRow, row(say('kind.label'), kind),
+  const section = element('div', { class: 'section' }, heading, nameRow, row(say('kind.label'), kind),
     ...moving, visible, info);
 
   function show() {
@@ -85,8 +84,8 @@ export function trackSection({ store, host }) {
     const active = tracks[tracks.length - 1];
     const single = tracks.length === 1;
     setText(heading, single ? say('inspector.track') : say('inspector.tracks', { count: tracks.length }));
-    nameRow.hidden = !single;
-    name.set(active.name);
+    name.input.disabled = !single;
+    name.set(single ? active.name : '');
     color.set(active.color, say('tracks.color', { name: shown(active.name) }));
     setValue(kind, same(tracks.map((track) => track.kind)) ?? '');
     setValue(interpolation, same(tracks.map((track) => track.interpolation)) ?? '');

@@ -116,7 +116,7 @@ const LAYOUT = `
 `;
 
 const TRACKS = `
-.tracks { flex: 1 1 auto; min-height: 84px; }
+.tracks { flex: 1 1 45%; min-height: 118px; }
 .tracks .list { flex: 1; min-height: 0; overflow: hidden auto; overscroll-behavior: contain; padding: 0 4px 4px; position: relative; scrollbar-width: thin; }
 .tracks .empty { color: var(--t-soft); padding: 6px 8px 10px; margin: 0; }
 .track { position: relative; display: flex; align-items: center; gap: 4px; height: 38px; padding: 0 2px 0 0; border-radius: 6px; contain: layout style; }
@@ -155,7 +155,7 @@ const TRACKS = `
 `;
 
 const INSPECTOR = `
-.inspector { flex: 0 1 auto; min-height: 0; overflow: hidden auto; border-top: 1px solid var(--t-line); overscroll-behavior: contain; scrollbar-width: thin; }
+.inspector { flex: 0 1 auto; min-height: 0; max-height: 64%; overflow: hidden auto; border-top: 1px solid var(--t-line); overscroll-behavior: contain; scrollbar-width: thin; }
 .section { padding: 0 10px 8px; }
 .section + .section { border-top: 1px solid var(--t-line); }
 .section > h3 { display: flex; align-items: center; gap: 6px; margin: 0; min-height: 30px; font-size: 12px; font-weight: 600; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; }
@@ -168,18 +168,19 @@ const INSPECTOR = `
 `;
 
 const TIMELINE = `
-.timeline { display: flex; flex-direction: column; min-width: 0; border-top: 1px solid var(--t-line); background: var(--t-bg); }
+.timeline { container-type: inline-size; display: flex; flex-direction: column; min-width: 0; border-top: 1px solid var(--t-line); background: var(--t-bg); }
 .transport { display: flex; align-items: center; gap: 2px; padding: 3px 6px; min-width: 0; flex: none; overflow: hidden; }
 .transport .number { flex: 0 0 58px; height: 24px; }
 .transport .total { color: var(--t-soft); font-variant-numeric: tabular-nums; padding: 0 6px 0 3px; white-space: nowrap; }
 .transport .select { flex: 0 0 auto; height: 24px; }
+@container (max-width: 460px) { .transport .optional { display: none; } }
 .transport .spring { flex: 1; }
-.transport .hint { color: var(--t-soft); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 0; flex: 0 1 auto; padding-right: 6px; }
 .time { position: relative; flex: 1; min-height: 0; display: flex; flex-direction: column; border-top: 1px solid var(--t-line); }
 .time canvas { display: block; touch-action: none; }
 .time .ruler { flex: none; height: 24px; position: relative; cursor: ew-resize; touch-action: none; border-bottom: 1px solid var(--t-line); }
 .time .lanes { position: relative; flex: 1; min-height: 22px; overflow: hidden auto; overscroll-behavior: contain; scrollbar-width: thin; }
 .time .lanes canvas { position: sticky; top: 0; left: 0; }
+.time .head-clip { position: absolute; inset: 0 auto 0 0; overflow: hidden; pointer-events: none; }
 .time .head { position: absolute; inset: 0 auto 0 0; width: 0; pointer-events: none; will-change: transform; }
 .time .head::before { content: ""; position: absolute; top: 0; bottom: 0; left: -.5px; width: 1px; background: var(--t-accent); }
 .time .head::after { content: ""; position: absolute; top: 3px; left: -5px; border: 5px solid transparent; border-top: 8px solid var(--t-accent); }

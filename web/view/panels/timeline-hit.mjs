@@ -1,0 +1,80 @@
+/** What of the timeline lies under the pointer. */
+
+import { HANDLE, LANE, laneFacts } from './timeline-draw.mjs';
+
+/** @typedef {import('../types.mjs').Document} Document */
+
+/**
+ * @typedef {object} LaneHit
+ * @property {number} track index of the lane's track
+ * @property {'name'|'key'|'start'|'end'|'lane'} part
+ * @property {number} point of the key, or of the key that the stretch under the pointer starts at; -1 where there is none
+ * @property {boolean} implied the key is an unkeyed end of the path
+ * @property {number} time frame with its fraction
+ */
+
+/**
+ * @param {Document} document
+ * @param {readonly number[]} lanes tracks in the order shown
+ * @param {import('./timeline-scale.mjs').TimeScale} scale
+ * @param {{x: number, y: number}} at CSS pixels from the top left of all lanes, scrolled ones included
+ * @param {{reach: number, handles: ReadonlySet<number>}} options `handles`: tracks whose visible range has handles
+ * @returns {LaneHit|null}
+ */
+export function laneHit(document, lanes, scale, at, { reach, handles }) {
+  const index = Math.floor(at.y / LANE);
+  const track = lanes[index];
+  if (track === undefined || at.y < 0) return null;
+  const time = scale.time(at.x);
+  /** @type {LaneHit} */
+  const hit = { track, part: 'lane', point: -1, implied: false, time };
+  if (at.x < scale.head) return { ...hit, part: 'name' };
+  const found = document.tracks[track];
+  const { keys } = laneFacts(found, document);
+  let best = reach;
+  for (const key of keys) {
+    const distance = Math.abs(scale.x(key.frame) - at.x);
+    if (distance < best) {
+      best = distance;
+      Object.assign(hit, { part: 'key', point: key.index, implied: key.implied });
+    }
+  }
+  if (handles.has(track) && !found.locked) {
+    for (const [part, frame, side] of /** @type {const} */ ([['start', found.start ?? 0, -1], ['end', found.end ?? scale.last, 1]])) {
+      const distance = Math.abs(scale.x(frame) + side * HANDLE - at.x);
+      if (distance < Math.min(best, reach)) {
+        best = distance;
+        Object.assign(hit, { part, point: -1, implied: false });
+      }
+    }
+  }
+  if (hit.part === 'lane') {
+    // The last key at or before the pointer: its stretch lies here, unless it is the last of all.
+    const stretch = keys.findLastIndex((key) => key.frame <= time);
+    if (stretch >= 0 && stretch < keys.length - 1) hit.point = keys[stretch].index;
+  }
+  return hit;
+}
+
+/**
+ * The keys within a rectangle.
+ *
+ * @param {Document} document
+ * @param {readonly number[]} lanes
+ * @param {import('./timeline-scale.mjs').TimeScale} scale
+ * @param {{left: number, top: number, right: number, bottom: number}} box as `at` of `laneHit`
+ * @returns {[number, number][]} [track, point]
+ */
+export function keysWithin(document, lanes, scale, box) {
+  /** @type {[number, number][]} */
+  const found = [];
+  lanes.forEach((track, lane) => {
+    const middle = (lane + 0.5) * LANE;
+    if (middle < box.top || middle > box.bottom) return;
+    for (const key of laneFacts(document.tracks[track], document).keys) {
+      const x = scale.x(key.frame);
+      if (x >= box.left && x <= box.right) found.push([track, key.index]);
+    }
+  });
+  return found;
+}

@@ -1,0 +1,106 @@
+/** The context menu of a lane: keys, easing, pauses, timing and visibility at one time. */
+
+import { setTrack } from '../../core/edits.mjs';
+import { insertPause, keyAt, keyPoint, retime, setStretchEasing, unkeyPoint } from '../../core/timing.mjs';
+import { text } from './controls.mjs';
+import { easingItems } from './easings.mjs';
+import { laneFacts } from './timeline-draw.mjs';
+
+/** @typedef {import('../types.mjs').Document} Document */
+/** @typedef {import('./popover.mjs').MenuItem} MenuItem */
+
+/** Lengths of a pause that are offered, as parts of the clip. */
+const PAUSES = [1 / 12, 1 / 6, 1 / 3];
+
+/**
+ * @param {import('../types.mjs').Context} context
+ * @param {import('./timeline-hit.mjs').LaneHit} hit
+ * @returns {(MenuItem|null)[]}
+ */
+export function laneItems({ store, host }, hit) {
+  const { document } = store;
+  const track = document.tracks[hit.track];
+  const last = document.frames - 1;
+  const frame = Math.round(hit.time);
+  const here = Math.floor(store.frame);
+  const say = (/** @type {string} */ key, /** @type {Record<string, string|number>} */ values = {}) => text(host, key, values);
+  /** @param {string} step @param {(document: Document) => Document} change */
+  const edit = (step, change) => () => void store.edit(say(step), change);
+  const off = track.locked;
+  const { keys } = laneFacts(track, document);
+  const onKey = hit.part === 'key';
+  const point = track.points[hit.point];
+  const keyed = onKey && point?.frame !== null;
+  /** @type {(MenuItem|null)[]} */
+  const items = [];
+
+  if (onKey) {
+    items.push(
+      { label: say('timeline.keyToPlayhead', { frame: here }), icon: 'key', disabled: off, run: edit('step.key', (d) => keyPoint(d, hit.track, hit.point, here)) },
+      { label: say('timeline.removeKey'), icon: 'delete', keys: 'Del', disabled: off || !keyed, run: edit('step.removeKey', (d) => unkeyPoint(d, hit.track, hit.point)) },
+    );
+  } else if (track.kind === 'path') {
+    items.push({
+      label: say('timeline.addKey', { frame }), icon: 'key', disabled: off, run: edit('step.addKey', (d) => keyAt(d, hit.track, frame)),
+    });
+  }
+  const stretch = keys.findIndex((key) => key.index === hit.point);
+  if (point && stretch >= 0 && stretch < keys.length - 1) {
+    items.push(null, ...easingItems(host, point.easing, track.easing,
+      (easing) => store.edit(say('step.easing'), (d) => setStretchEasing(d, hit.track, hit.point, easing)))
+      .map((item) => ({ ...item, disabled: off })));
+  }
+  if (track.kind === 'path' && last > 3) {
+    const lengths = [...new Set(PAUSES.map((part) => Math.max(1, Math.round(part * last))))];
+    items.push(null, ...lengths.map((frames) => ({
+      label: say('timeline.pauseFrames', { frames }), icon: 'pause', disabled: off,
+      run: edit('step.pause', (d) => (onKey ? insertPause(d, hit.track, hit.point, frames) : pauseAt(d, hit.track, frame, frames))),
+    })));
+    const [from, to] = [track.start ?? 0, track.end ?? last];
+    items.push(
+      null,
+      { label: say('timeline.spread'), icon: 'distributeX', disabled: off, run: edit('step.retime', (d) => retime(d, hit.track, 0, last)) },
+      {
+        label: say('timeline.fitVisible'), disabled: off || (track.start === null && track.end === null) || to <= from,
+        run: edit('step.retime', (d) => retime(d, hit.track, from, to)),
+      },
+      { label: say('timeline.even'), icon: 'linear', disabled: off, run: edit('step.retime', (d) => even(d, hit.track)) },
+    );
+  }
+  items.push(
+    null,
+    { label: say('timeline.startHere', { frame }), icon: 'eye', disabled: off, run: edit('step.visibility', (d) => setTrack(d, hit.track, { start: frame || null })) },
+    { label: say('timeline.endHere', { frame }), icon: 'eyeOff', disabled: off, run: edit('step.visibility', (d) => setTrack(d, hit.track, { end: frame === last ? null : frame })) },
+    {
+      label: say('timeline.always'), disabled: off || (track.start === null && track.end === null),
+      run: edit('step.visibility', (d) => setTrack(d, hit.track, { start: null, end: null })),
+    },
+  );
+  return items;
+}
+
+/**
+ * Keys the track where it is at a frame, and lets it wait there.
+ *
+ * @param {Document} document
+ * @param {number} track
+ * @param {number} frame
+ * @param {number} duration
+ */
+function pauseAt(document, track, frame, duration) {
+  const keyed = keyAt(document, track, frame);
+  const point = keyed.tracks[track].points.findIndex((item) => item.frame === frame);
+  return point < 0 ? document : insertPause(keyed, track, point, duration);
+}
+
+/**
+ * Without keys and easings: one speed from the clip's beginning to its end.
+ *
+ * @param {Document} document
+ * @param {number} track
+ */
+function even(document, track) {
+  const plain = document.tracks[track].points.reduce(
+    (result, _, point) => setStretchEasing(unkeyPoint(result, track, point), track, point, null), document);
+  return setTrack(plain, track, { easing: 'linear' });
+}
