@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     import torch
 
-    from ..benchmark import contenders, measure
+    from ..benchmark.step import contenders, measure
     from ..conditions import VideoSize
     from ..stages.motion import check_size
 

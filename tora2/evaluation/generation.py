@@ -56,6 +56,7 @@ def generate(
     seed: int = 0,
     steps: int = 50,
     guidance: float = 6.0,
+    preset: str = "exact",
     on_step: Callable[[Any], None] | None = None,
 ) -> torch.Tensor:
     """One video [T, 3, H, W] in 0..1."""
@@ -93,6 +94,7 @@ def generate(
         seeds=(seed,),
         steps=steps,
         guidance_scale=guidance,
+        preset=preset,
         on_step=on_step,
     )
     return rearrange(decode(vae, latents), "t h w c -> t c h w")

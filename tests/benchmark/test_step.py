@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tora2.benchmark import contenders, measure
+from tora2.benchmark.step import contenders, measure
 from tora2.conditions import VideoSize
 from tora2.errors import Tora2Error
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
-from .conditions import VideoSize
-from .errors import Tora2Error
+from ..conditions import VideoSize
+from ..errors import Tora2Error
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "tiny": {"num_attention_heads": 4, "num_layers": 6, "time_embed_dim": 128, "text_embed_dim": 128, "text": 48},
@@ -63,9 +63,9 @@ def contenders(
     """Name -> one guided prediction (both branches in one batch)."""
     from diffusers import CogVideoXTransformer3DModel
 
-    from .dit import Tora2Transformer3DModel
-    from .dit.transformer import is_adapter_key
-    from .stages.denoising import rotary_tables
+    from ..dit import Tora2Transformer3DModel
+    from ..dit.transformer import is_adapter_key
+    from ..stages.denoising import rotary_tables
 
     config = base_config(shape, size)
     torch.manual_seed(0)
