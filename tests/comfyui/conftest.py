@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -23,6 +24,14 @@ class Server:
     url: str
     base: Path
     log: Path
+    process: int
+
+    def resident_bytes(self) -> int:
+        """Memory that the server holds now (Linux)."""
+        status = Path(f"/proc/{self.process}/status")
+        if not status.is_file():
+            pytest.skip("the memory of another process is read from /proc")
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status.read_text())[1]) * 1024
 
     def get(self, path: str):
         with urllib.request.urlopen(self.url + path) as answer:
@@ -76,7 +85,7 @@ def server(real_comfyui, tmp_path_factory):
             command, cwd=real_comfyui.folder, stdout=out, stderr=subprocess.STDOUT, env=environment
         )
     try:
-        running = Server(f"http://127.0.0.1:{port}", base, log)
+        running = Server(f"http://127.0.0.1:{port}", base, log, process.pid)
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
