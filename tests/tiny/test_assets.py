@@ -1,10 +1,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from tora2.errors import Tora2Error
+from tora2.tiny import breadth
 from tora2.tiny.assets import PACKAGES, SPLITS, Atlas, build_atlas, to_square
 
 INPUTS = Path(__file__).parents[2] / "workflows" / "inputs"
@@ -31,6 +33,42 @@ def test_round_trip(atlas, atlas_folder):
     assert (back.names, back.styles, back.human) == (atlas.names, atlas.styles, atlas.human)
 
 
+@pytest.mark.parametrize(("quality", "far"), [(100, 0.0), (90, 0.05)])
+def test_a_compact_atlas_holds_the_same_pictures(atlas, tmp_path, quality, far):
+    atlas.save(tmp_path, quality)
+    back = Atlas.load(tmp_path)
+    assert (back.names, back.styles) == (atlas.names, atlas.styles)
+    assert torch.equal(back.pictures[:, 3], atlas.pictures[:, 3]), "alpha"
+    alpha = atlas.pictures[:, 3:].float() / 255
+    difference = ((back.pictures - atlas.pictures.float()) / 255 * alpha)[:, :3].abs().mean()
+    assert difference <= far
+    size = (tmp_path / "pictures.webp.safetensors").stat().st_size
+    assert size < atlas.pictures.numel() / 3 and not (tmp_path / "pictures.safetensors").exists()
+
+
+def test_pictures_for_breadth_are_trained_on_and_never_evaluated(tmp_path):
+    from PIL import Image
+
+    folder = packages(tmp_path)
+    stamps = folder / breadth.STAMPS / "animals"
+    stamps.mkdir(parents=True)
+    noise = np.random.default_rng(0).integers(0, 255, (40, 40, 4)).astype(np.uint8)
+    noise[..., 3] = 255
+    for name in ("A lion.", "A pigeon."):  # a lion is held out
+        Image.fromarray(noise).save(stamps / f"{name[2]}.png")
+        (stamps / f"{name[2]}.txt").write_text(f"{name}\nfr.utf8=Non.\n")
+    photograph = folder / breadth.PHOTOGRAPHS[0]
+    photograph.parent.mkdir(parents=True)
+    Image.fromarray(noise).convert("RGB").resize((200, 120)).save(photograph)
+    atlas = build_atlas(folder, size=32, shapes=3)
+    assert atlas.styles[3:] == ["photo"] * 2 + ["cutout"] * 3 + ["texture"] * 3
+    assert atlas.names[3:5] == ["lion", "pigeon"]
+    trained = {i for i in atlas.split("train") if atlas.styles[i] in breadth.STYLES}
+    assert trained == {4, *range(5, 11)}
+    held_out = {i for split in SPLITS[1:] for i in atlas.split(split)}
+    assert not held_out & {i for i, style in enumerate(atlas.styles) if style in breadth.STYLES}
+
+
 def test_no_atlas_says_how_to_make_one(tmp_path):
     with pytest.raises(Tora2Error, match="tora2.tiny.assets"):
         Atlas.load(tmp_path)
@@ -55,7 +93,7 @@ def packages(folder, styles=tuple(PACKAGES)):
 
 
 def test_builds_from_unpacked_packages(tmp_path):
-    atlas = build_atlas(packages(tmp_path), size=32)
+    atlas = build_atlas(packages(tmp_path), size=32, shapes=0)
     assert atlas.names == ["fox"] * 3 and atlas.styles == list(PACKAGES)
     assert atlas.pictures.shape == (3, 4, 32, 32)
 

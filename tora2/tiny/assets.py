@@ -1,17 +1,21 @@
-"""Pictures of the world's entities: emoji of three art styles, packed into one atlas.
+"""Pictures of the world's entities: emoji of three art styles and pictures for breadth, packed into one atlas.
 
 Nothing is downloaded here. Fetch and unpack the packages once, into one folder, under their own names::
 
     npm pack emoji-datasource-google@16.0.0 emoji-datasource-twitter@16.0.0 @lobehub/fluent-emoji-3d@1.1.0
     for f in *.tgz; do mkdir -p "packages/${f%-*}" && tar xzf "$f" -C "packages/${f%-*}" --strip-components=1; done
+    apt-get download tuxpaint-stamps-default mate-backgrounds; for f in *.deb; do dpkg -x "$f" "packages/${f%%_*}"; done
+    pip download --no-deps scikit-image==0.26.0; unzip -q scikit_image-*.whl -d packages/scikit-image
     python -m tora2.tiny.assets packages atlas
+    python -m tora2.tiny.assets --compact atlas small-atlas     # to travel: WebP instead of plain pixels
 
-Licences and attribution: ATTRIBUTION.md beside this file.
+What the last two lines fetch (see ``breadth``) may be missing. Licences and attribution: ATTRIBUTION.md here.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +25,7 @@ import numpy as np
 import torch
 
 from ..errors import Tora2Error
+from . import breadth
 from .names import HELD_OUT_STYLE, EmojiName, describe, is_held_out, with_article
 
 PACKAGES = {
@@ -28,6 +33,8 @@ PACKAGES = {
     "fluent": ("lobehub-fluent-emoji-3d", "assets/{}.webp"),
     "twitter": ("emoji-datasource-twitter", "img/twitter/64/{}.png"),
 }
+SHAPES = 600  # of either kind, cut out of photographs and of textures
+PLAIN, COMPACT = "pictures.safetensors", "pictures.webp.safetensors"
 SPLITS = ("train", "heldout_names", "heldout_style")
 ATLAS_SIZE = 72
 
@@ -49,29 +56,42 @@ class Atlas:
         return with_article(self.names[index])
 
     def split(self, split: str) -> list[int]:
-        """Indices of a split: no name of ``heldout_names`` and no picture of ``heldout_style`` is ever in ``train``."""
+        """Indices of a split: no name of ``heldout_names`` and no picture of ``heldout_style`` is ever in ``train``.
+
+        Held-out splits are emoji alone; a photograph of a held-out thing is in no split.
+        """
         if split not in SPLITS:
             raise Tora2Error(f"There is no split {split!r} of the tiny world; choose one of {', '.join(SPLITS)}.")
-        if split == "heldout_style":
-            return [i for i, style in enumerate(self.styles) if style == HELD_OUT_STYLE]
-        wanted = split == "heldout_names"
-        return [
-            i
-            for i, (name, style) in enumerate(zip(self.names, self.styles, strict=True))
-            if style != HELD_OUT_STYLE and is_held_out(name) == wanted
-        ]
+        return [i for i in range(len(self)) if self._split_of(i) == split]
+
+    def _split_of(self, index: int) -> str | None:
+        name, style = self.names[index], self.styles[index]
+        if style in (breadth.CUT_OUT, breadth.TEXTURE):
+            return "train"  # they have no name that could be held out
+        if style == HELD_OUT_STYLE:
+            return "heldout_style"
+        if is_held_out(name):
+            return None if style == breadth.PHOTO else "heldout_names"
+        return "train"
 
     def premultiplied(self, index: int) -> torch.Tensor:
         """[4, S, S] float 0..1 with colours multiplied by alpha, the form in which pictures may be resampled."""
         picture = self.pictures[index].float() / 255
         return torch.cat([picture[:3] * picture[3:], picture[3:]])
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | Path, quality: int | None = None) -> None:
+        """Write plain pixels, or WebP of this quality (100 keeps every pixel, alpha is always kept)."""
         from safetensors.torch import save_file
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({"pictures": self.pictures}, folder / "pictures.safetensors")
+        if quality is None:
+            save_file({"pictures": self.pictures}, folder / PLAIN)
+        else:
+            files = [_to_webp(picture, quality) for picture in self.pictures]
+            ends = torch.tensor([len(file) for file in files]).cumsum(0)
+            content = torch.frombuffer(bytearray(b"".join(files)), dtype=torch.uint8)
+            save_file({"content": content, "ends": ends}, folder / COMPACT)
         meta = {"names": self.names, "styles": self.styles, "groups": self.groups, "human": self.human}
         (folder / "names.json").write_text(json.dumps(meta), encoding="utf-8")
 
@@ -85,7 +105,28 @@ class Atlas:
                 f"{folder} holds no atlas; build one with `python -m tora2.tiny.assets PACKAGES {folder}`."
             )
         meta = json.loads((folder / "names.json").read_text(encoding="utf-8"))
-        return cls(load_file(folder / "pictures.safetensors")["pictures"], **meta)
+        if (folder / PLAIN).is_file():
+            return cls(load_file(folder / PLAIN)["pictures"], **meta)
+        stored = load_file(folder / COMPACT)
+        content, ends = stored["content"].numpy().tobytes(), [0, *stored["ends"].tolist()]
+        pictures = [_from_webp(content[begin:end]) for begin, end in zip(ends, ends[1:], strict=False)]
+        return cls(torch.stack(pictures), **meta)
+
+
+def _to_webp(picture: torch.Tensor, quality: int) -> bytes:
+    from PIL import Image
+
+    content = io.BytesIO()
+    image = Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy(), "RGBA")
+    image.save(content, "WEBP", quality=quality, lossless=quality == 100, exact=quality == 100, method=6)
+    return content.getvalue()
+
+
+def _from_webp(content: bytes) -> torch.Tensor:
+    from PIL import Image
+
+    image = np.array(Image.open(io.BytesIO(content)).convert("RGBA"))
+    return torch.from_numpy(image).permute(2, 0, 1).contiguous()
 
 
 def to_square(picture, size: int) -> np.ndarray | None:
@@ -106,7 +147,9 @@ def to_square(picture, size: int) -> np.ndarray | None:
     return np.asarray(out).transpose(2, 0, 1).copy()
 
 
-def build_atlas(packages: str | Path, size: int = ATLAS_SIZE, styles: Sequence[str] = tuple(PACKAGES)) -> Atlas:
+def build_atlas(
+    packages: str | Path, size: int = ATLAS_SIZE, styles: Sequence[str] = tuple(PACKAGES), shapes: int = SHAPES
+) -> Atlas:
     """Folder of unpacked packages -> atlas. A style whose package is missing is an error, a missing picture is
     skipped."""
     from PIL import Image
@@ -127,13 +170,23 @@ def build_atlas(packages: str | Path, size: int = ATLAS_SIZE, styles: Sequence[s
             if square is not None:
                 pictures.append(square)
                 described.append((name, style))
+    extras = extra_pictures(packages, size, shapes)
     return Atlas(
-        torch.from_numpy(np.stack(pictures)),
-        [n.name for n, _ in described],
-        [s for _, s in described],
-        [n.group for n, _ in described],
-        [n.is_human for n, _ in described],
+        torch.from_numpy(np.stack([*pictures, *(extra.picture for extra in extras)])),
+        [n.name for n, _ in described] + [extra.name for extra in extras],
+        [s for _, s in described] + [extra.style for extra in extras],
+        [n.group for n, _ in described] + [extra.style for extra in extras],
+        [n.is_human for n, _ in described] + [False] * len(extras),
     )
+
+
+def extra_pictures(packages: Path, size: int, shapes: int) -> list[breadth.Extra]:
+    """Pictures for breadth: of the photographs that are there, and as many textures."""
+    found = breadth.stamps(packages / breadth.STAMPS, size) if (packages / breadth.STAMPS).is_dir() else []
+    photographs = breadth.photographs(packages / name for name in breadth.PHOTOGRAPHS)
+    if photographs:
+        found += breadth.cut_outs(photographs, shapes, size)
+    return found + breadth.textures(shapes, size)
 
 
 def _distinct(entries: list[dict]) -> list[tuple[EmojiName, list[str]]]:
@@ -151,10 +204,15 @@ def _distinct(entries: list[dict]) -> list[tuple[EmojiName, list[str]]]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Build the tiny world's atlas from unpacked npm packages.")
-    parser.add_argument("packages", type=Path)
+    parser.add_argument("packages", type=Path, help="folder of unpacked packages, or with --compact of an atlas")
     parser.add_argument("out", type=Path)
     parser.add_argument("--size", type=int, default=ATLAS_SIZE)
+    parser.add_argument("--compact", action="store_true", help="only write an atlas again, as WebP")
+    parser.add_argument("--quality", type=int, default=90, help="of the WebP; 100 loses nothing")
     args = parser.parse_args(argv)
+    if args.compact:
+        Atlas.load(args.packages).save(args.out, args.quality)
+        return
     atlas = build_atlas(args.packages, args.size)
     atlas.save(args.out)
     counts = {split: len(atlas.split(split)) for split in SPLITS}
