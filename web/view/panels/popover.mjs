@@ -1,4 +1,4 @@
-/** Menus and pop-up panels in the browser's top layer, so that no node's edge cuts them off and no listener stays behind. */
+/** Menus and pop-up panels in the browser's top layer, so that no node's edge cuts them off; no listener outlives them. */
 
 import { button, element, setAttribute } from './controls.mjs';
 import { icon } from './icons.mjs';
@@ -35,12 +35,26 @@ export function openPopover(anchor, content, options) {
   if (!home) return null;
   const panel = element('div', {
     class: `popover ${options.class ?? ''}`.trim(),
-    attributes: { popover: 'auto', role: options.role ?? 'dialog', 'aria-label': options.label },
+    // One that a held mouse button opened would be closed by that button's release, if the browser closed it by itself.
+    attributes: { popover: options.at ? 'manual' : 'auto', role: options.role ?? 'dialog', 'aria-label': options.label },
   }, content);
   home.append(panel);
+  const presses = new AbortController();
+  const close = () => {
+    if (panel.isConnected) panel.hidePopover();
+    presses.abort();
+  };
+  if (options.at) {
+    const document = panel.ownerDocument;
+    const outside = (/** @type {Event} */ event) => event.composedPath().includes(panel) || close();
+    document.addEventListener('pointerdown', outside, { capture: true, signal: presses.signal });
+    document.addEventListener('wheel', outside, { capture: true, passive: true, signal: presses.signal });
+    document.defaultView?.addEventListener('blur', close, { signal: presses.signal });
+  }
   panel.addEventListener('toggle', (event) => {
     if (/** @type {ToggleEvent} */ (event).newState !== 'closed') return;
     const inside = panel.contains(activeElement(panel));
+    presses.abort();
     closedAt.set(anchor, performance.now());
     setAttribute(anchor, 'aria-expanded', anchor.hasAttribute('aria-expanded') ? 'false' : null);
     panel.remove();
@@ -50,7 +64,7 @@ export function openPopover(anchor, content, options) {
   if (anchor.hasAttribute('aria-haspopup')) setAttribute(anchor, 'aria-expanded', 'true');
   panel.showPopover();
   place(panel, options.at ? new DOMRect(options.at.x, options.at.y, 0, 0) : anchor.getBoundingClientRect());
-  return { element: panel, close: () => panel.isConnected && panel.hidePopover() };
+  return { element: panel, close };
 }
 
 /**

@@ -116,7 +116,7 @@ const LAYOUT = `
 `;
 
 const TRACKS = `
-.tracks { flex: 1 1 45%; min-height: 118px; }
+.tracks { flex: 1 0 42%; min-height: 118px; }
 .tracks .list { flex: 1; min-height: 0; overflow: hidden auto; overscroll-behavior: contain; padding: 0 4px 4px; position: relative; scrollbar-width: thin; }
 .tracks .empty { color: var(--t-soft); padding: 6px 8px 10px; margin: 0; }
 .track { position: relative; display: flex; align-items: center; gap: 4px; height: 38px; padding: 0 2px 0 0; border-radius: 6px; contain: layout style; }

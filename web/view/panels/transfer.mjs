@@ -76,6 +76,7 @@ export function createTransfer(context) {
     open(wanted = context.store.document.tracks.length ? 'export' : 'import') {
       if (!dialog.open) dialog.showModal();
       show(wanted);
+      tabs[names.indexOf(wanted)].focus();
     },
     update(changed) {
       if (dialog.open && changed.has('document')) pages[tab].show();
