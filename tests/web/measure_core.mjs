@@ -16,15 +16,18 @@ import { big } from './unit/helpers.mjs';
 function measure(name, rounds, work) {
   for (let i = 0; i < rounds / 5; i++) work(i);
   const times = [];
+  const used = process.cpuUsage();
   for (let i = 0; i < rounds; i++) {
     const begin = performance.now();
     work(i);
     times.push(performance.now() - begin);
   }
+  const { user, system } = process.cpuUsage(used);
   times.sort((a, b) => a - b);
   const mean = times.reduce((sum, time) => sum + time, 0) / rounds;
   const at = (/** @type {number} */ share) => times[Math.floor(share * (rounds - 1))].toFixed(3);
-  console.log(`${name.padEnd(64)} mean ${mean.toFixed(3)}  median ${at(0.5)}  99 % ${at(0.99)}`);
+  const cpu = (user + system) / 1000 / rounds; // what is left when other programs share the processor
+  console.log(`${name.padEnd(58)} CPU ${cpu.toFixed(3)}  mean ${mean.toFixed(3)}  median ${at(0.5)}  99 % ${at(0.99)}`);
 }
 
 const document = big();

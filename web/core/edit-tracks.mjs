@@ -78,7 +78,8 @@ export function duplicateTracks(document, tracks, { dx = 0, dy = 0 } = {}) {
   let room = MAX_TRACKS - document.tracks.length;
   return withTracks(document, document.tracks.flatMap((track, index) => {
     if (!tracks.includes(index) || room-- <= 0) return [track];
-    const points = track.points.map((point) => ({ ...point, x: tidy(point.x + dx), y: tidy(point.y + dy) }));
+    const points = track.points.map((point) => (
+      { ...point, x: dx ? tidy(point.x + dx) : point.x, y: dy ? tidy(point.y + dy) : point.y }));
     return [track, { ...track, points, locked: false }];
   }));
 }

@@ -10,6 +10,7 @@ export const SUBDIVISIONS = 32;
 
 /** A path with its table of arc length. */
 export class Curve {
+  /** @type {Float64Array|null} */ #places = null;
   /** @type {Float64Array|null} */ #boxes = null;
 
   /**
@@ -27,18 +28,38 @@ export class Curve {
     /** 8 a segment: the cubic's x and y coefficients c0x, c0y, ..., c3y. */
     this.coefficients = count === 1 ? still(knots) : bent ? catmullRom(knots) : polyline(knots);
     const segments = this.coefficients.length / 8;
-    /** Places at the cuts, x0, y0, ...: what to draw. One knot gives two equal places. */
-    this.places = new Float64Array(2 * (segments * this.cuts + 1));
     /** Arc length at the cuts, from 0. */
     this.table = new Float64Array(segments * this.cuts + 1);
     this.#measure(segments);
     /** Arc length at every control point. */
-    this.lengths = Float64Array.from(knotOf, (knot) => this.table[knot * this.cuts]);
+    this.lengths = new Float64Array(knotOf.length);
+    for (let p = 0; p < knotOf.length; p++) this.lengths[p] = this.table[knotOf[p] * this.cuts];
   }
 
   /** Length of the whole path in pixels. */
   get total() {
     return this.table[this.table.length - 1];
+  }
+
+  /**
+   * Places at the cuts, x0, y0, ... in pixels: what to draw. One knot gives two equal places.
+   * @returns {Float64Array}
+   */
+  get places() {
+    if (!this.#places) {
+      const { coefficients, cuts, table } = this;
+      const places = new Float64Array(2 * table.length);
+      for (let row = 0; row < table.length; row++) {
+        const c = 8 * Math.min(Math.floor(row / cuts), coefficients.length / 8 - 1);
+        const u = row / cuts - c / 8;
+        places[2 * row] =
+          ((coefficients[c + 6] * u + coefficients[c + 4]) * u + coefficients[c + 2]) * u + coefficients[c];
+        places[2 * row + 1] =
+          ((coefficients[c + 7] * u + coefficients[c + 5]) * u + coefficients[c + 3]) * u + coefficients[c + 1];
+      }
+      this.#places = places;
+    }
+    return this.#places;
   }
 
   /**
@@ -113,7 +134,7 @@ export class Curve {
    * @returns {{length: number, distance: number, x: number, y: number}|null} null if none is within reach
    */
   nearest(x, y, reach = Infinity) {
-    const { boxes, places, table } = this;
+    const { boxes, places, table } = this; // getters: taken once
     let least = reach * reach;
     let chord = -1;
     let along = 0;
@@ -153,24 +174,20 @@ export class Curve {
 
   /** @param {number} segments */
   #measure(segments) {
-    const { coefficients, cuts, places, table } = this;
-    places[0] = coefficients[0];
-    places[1] = coefficients[1];
+    const { coefficients, cuts, table } = this;
     for (let segment = 0, row = 0; segment < segments; segment++) {
       const c = 8 * segment;
-      // The chord is measured from this segment's own start, as Python does.
+      // Chords are measured from this segment's own start, as Python does.
       let x = coefficients[c];
       let y = coefficients[c + 1];
-      for (let cut = 1; cut <= cuts; cut++) {
+      for (let cut = 1; cut <= cuts; cut++, row++) {
         const u = cut / cuts;
         const nx = ((coefficients[c + 6] * u + coefficients[c + 4]) * u + coefficients[c + 2]) * u + coefficients[c];
         const ny =
           ((coefficients[c + 7] * u + coefficients[c + 5]) * u + coefficients[c + 3]) * u + coefficients[c + 1];
-        const chord = Math.sqrt((nx - x) * (nx - x) + (ny - y) * (ny - y));
-        table[row + 1] = table[row] + chord;
-        row += 1;
-        places[2 * row] = x = nx;
-        places[2 * row + 1] = y = ny;
+        table[row + 1] = table[row] + Math.sqrt((nx - x) * (nx - x) + (ny - y) * (ny - y));
+        x = nx;
+        y = ny;
       }
     }
   }
