@@ -1,21 +1,17 @@
 """Clips drawn while training: what they are, that places alone decide, and whole runs on them."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from safetensors.torch import load_file
-from training_runs import run_config, train
+from tiny_runs import WEIGHTS, world_run
+from training_runs import train
 
-import tora2.tiny
 from tora2.errors import TrainingError
-from tora2.tiny.config import TRANSFORMER
 from tora2.tiny.encode_clips import Encoders, encode
 from tora2.tiny.source import WorldSource
 from tora2.training import state
 from tora2.training.metrics import read_metrics
 
-WEIGHTS = Path(tora2.tiny.__file__).parent / "weights"
 pytest.importorskip("onnx")
 
 
@@ -59,20 +55,10 @@ def test_workers_plan_the_same_clips_ahead(source):
         assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def settings(atlas_folder, out, **run):
-    return run_config(
-        out,
-        out,
-        model={"source": str(WEIGHTS), "train_text_encoder": True, "transformer": TRANSFORMER | {"num_layers": 1}},
-        data={"atlas": str(atlas_folder), "stills": 1},
-        run={"steps": 2, "batch": 2, "micro_batch": 2, "save_every": 1, **run},
-    )
-
-
 def test_a_run_goes_on_bit_for_bit(atlas_folder, tmp_path):
     """The first step is stills, the second clips; broken off between them, or made of two passes."""
-    train(settings(atlas_folder, tmp_path / "whole"))
-    config = settings(atlas_folder, tmp_path / "parts")
+    train(world_run(atlas_folder, tmp_path / "whole"))
+    config = world_run(atlas_folder, tmp_path / "parts")
     train(config, minutes=0)
     assert state.checkpoints(tmp_path / "parts")[-1].name == "step-00000001"
     train(config, resume=True)
@@ -82,7 +68,7 @@ def test_a_run_goes_on_bit_for_bit(atlas_folder, tmp_path):
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert (tmp_path / "whole" / "model" / "transformer").is_dir(), "a model folder like any other"
 
-    train(settings(atlas_folder, tmp_path / "passes", micro_batch=1))
+    train(world_run(atlas_folder, tmp_path / "passes", micro_batch=1))
     for line, same in zip(*(read_metrics(tmp_path / name) for name in ("whole", "passes")), strict=True):
         assert same["loss"] == pytest.approx(line["loss"], rel=1e-3)
 

@@ -296,11 +296,15 @@ def _check(config: TrainingConfig, where: str) -> None:
         refuse("model.source", config.model.source, "a model folder (or set `model.scratch` and `model.transformer`)")
 
 
-def learning_rate(config: OptimizerConfig, step: int, steps: int) -> float:
-    """Factor on the learning rates at a step from 0; a function of the step alone, so that a run can go on anywhere."""
+def learning_rate(config: OptimizerConfig, step: int, steps: int, rise_from: int = 0) -> float:
+    """Factor on the learning rates at a step from 0; a function of the step alone, so that a run can go on anywhere.
+
+    Args:
+        rise_from: step at which the optimizer began without a memory.
+    """
     import math
 
-    rise = min(1.0, (step + 1) / (config.warm_up + 1))
+    rise = min(1.0, (step - rise_from + 1) / (config.warm_up + 1))
     if config.decay == "constant":
         return rise
     begin = max(config.warm_up, config.decay_begin)

@@ -74,7 +74,7 @@ class Trainer:
         self.wrapped, self.optimizer = prepare(self.accelerator, self.module, optimizer)
         self.module = self.built.module = self.accelerator.unwrap_model(self.wrapped)
         self.parameters = trained_parameters(self.module)
-        self.step = self.place = self.skipped = self.skipped_in_a_row = 0
+        self.step = self.place = self.skipped = self.skipped_in_a_row = self.rise_from = 0
         self.average: state.Average | None = None
         if found:
             self._restore(found[-1])
@@ -150,7 +150,7 @@ class Trainer:
     def _one_step(self, passes: list[Pass]) -> None:
         run, device = self.config.run, self.accelerator.device
         torch.manual_seed(mix(run.seed, self.place))  # should a part draw by itself, a resumed run draws the same
-        factor = learning_rate(self.config.optimizer, self.step, run.steps)
+        factor = learning_rate(self.config.optimizer, self.step, run.steps, self.rise_from)
         for group in self.optimizer.param_groups:
             group["lr"] = group["rate"] * factor
         figures: dict[str, torch.Tensor] = {}
@@ -249,6 +249,7 @@ class Trainer:
                 state={
                     "step": self.step,
                     "place": self.place,
+                    "rise_from": self.rise_from,
                     "skipped": self.skipped,
                     "skipped_in_a_row": self.skipped_in_a_row,
                     "clips": len(self.shards),
@@ -264,7 +265,7 @@ class Trainer:
         state.restore_optimizer(self._inner_optimizer, self.parameters, optimizer["parameters"])
         if self.accelerator.scaler is not None and "scaler" in optimizer:
             self.accelerator.scaler.load_state_dict(optimizer["scaler"])
-        self.step, self.place = kept["step"], kept["place"]
+        self.step, self.place, self.rise_from = kept["step"], kept["place"], kept.get("rise_from", 0)
         self.skipped, self.skipped_in_a_row = kept["skipped"], kept["skipped_in_a_row"]
         if self.config.optimizer.ema:
             self.average = state.Average(self.parameters, self.config.optimizer.ema)
