@@ -1,7 +1,7 @@
 /**
  * Coordinate lists as other tools write them, read into plain lists of points; `formats.mjs` gives them a canvas and a
- * clip. Mirrors Python's `coordinates.py`: objects {x, y} and pairs in any nesting, texts of such lists, Python's way of
- * printing them, KJNodes' points_store, and Tora's .txt. Nothing is evaluated.
+ * clip. Mirrors Python's `coordinates.py`: objects {x, y} and pairs in any nesting, texts of such lists, Python's way
+ * of printing them, KJNodes' points_store, and Tora's .txt. Nothing is evaluated.
  */
 
 import { MAX_NAME, MAX_TRACKS } from './drawing.mjs';
@@ -12,8 +12,8 @@ export const TORA_GRID = 256;
 const MAX_NESTING = 16;
 const MAX_TOTAL_POINTS = 2_000_000;
 const MAX_PYTHON_TEXT = 4_000_000;
-// Strings in either quotes (an unclosed one runs to the end, so that no input is scanned twice), numpy's way of printing
-// a number, tuples' brackets, Python's constants, and a comma before a closing bracket.
+// Strings in either quotes (an unclosed one runs to the end, so that no input is scanned twice), numpy's way of
+// printing a number, tuples' brackets, Python's constants, and a comma before a closing bracket.
 const PYTHON = new RegExp(
   String.raw`(?<single>'[^'\\]*(?:\\.?[^'\\]*)*(?:'|$))|(?<double>"[^"\\]*(?:\\.?[^"\\]*)*(?:"|$))` +
     String.raw`|\b(?:np|numpy)\.float(?:16|32|64)\((?<number>[-+0-9.eE]{1,40})\)` +

@@ -13,7 +13,9 @@ import {
   DEFAULT_CANVAS, EASINGS, INTERPOLATIONS, KINDS, MAX_COORDINATE, MAX_FRAMES, MAX_NAME, MAX_POINTS, MAX_SIZE,
   MAX_TRACKS, MIN_COORDINATE, PALETTE, VERSION, emptyDocument,
 } from './drawing.mjs';
-import { DocumentError, MAX_DEPTH, MAX_TEXT, depthExceeds, isBlank, isObject, loadJson, plainCopy, show } from './plain.mjs';
+import {
+  DocumentError, MAX_DEPTH, MAX_TEXT, depthExceeds, isBlank, isObject, loadJson, plainCopy, show,
+} from './plain.mjs';
 
 export * from './drawing.mjs';
 export { DocumentError } from './plain.mjs';
@@ -36,7 +38,7 @@ const UPGRADES = new Map();
 /**
  * Read a document from JSON text or from the object that such text holds. Afterwards every field is present.
  * @param {unknown} text
- * @param {Partial<Canvas>} [fallback] stands in for what the document does not say; blank text is an empty drawing of it
+ * @param {Partial<Canvas>} [fallback] stands in for what the document does not say; blank text is an empty drawing
  * @returns {Document}
  * @throws {DocumentError} one sentence that names the track and the point, both counted from 1; nothing else is thrown
  */
@@ -65,7 +67,9 @@ export function parseDocument(text, fallback = {}) {
   const height = whole(number('height', 1, MAX_SIZE), `${WHERE}: height`);
   const fps = number('fps', 0.001, 1000);
   const tracks = fields.tracks ?? [];
-  if (!Array.isArray(tracks)) throw new DocumentError(`${WHERE}: "tracks" must be a list of tracks, not ${show(tracks)}.`);
+  if (!Array.isArray(tracks)) {
+    throw new DocumentError(`${WHERE}: "tracks" must be a list of tracks, not ${show(tracks)}.`);
+  }
   if (tracks.length > MAX_TRACKS) {
     throw new DocumentError(
       `${WHERE} has ${tracks.length} tracks; at most ${MAX_TRACKS} are allowed, so delete some.`);

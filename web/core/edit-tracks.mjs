@@ -163,7 +163,7 @@ function allowed(document, track, fields) {
   };
   delete result.points;
   refuse('name', typeof result.name === 'string' && !isBlank(result.name));
-  if (result.name !== undefined && result.name.length > MAX_NAME) result.name = [...result.name].slice(0, MAX_NAME).join('');
+  if (result.name && result.name.length > MAX_NAME) result.name = [...result.name].slice(0, MAX_NAME).join('');
   refuse('color', isColor(result.color));
   refuse('kind', KINDS.some((item) => item === result.kind));
   refuse('interpolation', INTERPOLATIONS.some((item) => item === result.interpolation));

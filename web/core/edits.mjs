@@ -30,7 +30,8 @@ export * from './edit-tracks.mjs';
  */
 export function addPoint(document, track, point, index) {
   const old = editable(document, track);
-  if (!old || old.points.length >= MAX_POINTS || !Number.isFinite(point.x) || !Number.isFinite(point.y)) return document;
+  if (!old || old.points.length >= MAX_POINTS) return document;
+  if (!Number.isFinite(point.x) || !Number.isFinite(point.y)) return document;
   const place = within(index ?? old.points.length, 0, old.points.length);
   const created = { ...createPoint(0, 0), ...point, x: tidy(point.x), y: tidy(point.y), frame: null };
   const points = mendKeys(inserted(old.points, place, created), document.frames);

@@ -169,7 +169,8 @@ function spline(places, look, index) {
     throw new DocumentError(
       `Track ${index + 1} has ${places.length} control points; at most ${MAX_POINTS} are allowed.`);
   }
-  return createTrack(places.map(([x, y]) => createPoint(x, y)), { ...look, kind: places.length > 1 ? 'path' : 'static' });
+  const kind = places.length > 1 ? 'path' : 'static';
+  return createTrack(places.map(([x, y]) => createPoint(x, y)), { ...look, kind });
 }
 
 /**
@@ -184,7 +185,8 @@ function normalised(points, scale, track) {
     if (Math.min(x, y) >= MIN_COORDINATE && Math.max(x, y) <= MAX_COORDINATE) return [x, y];
     throw new DocumentError(
       `Track ${track + 1}, point ${index + 1}: (${Number(px.toFixed(3))}, ${Number(py.toFixed(3))}) is too far ` +
-      `outside the ${scale[0]}x${scale[1]} canvas; it may lie at most one canvas size outside, so check width and height.`);
+      `outside the ${scale[0]}x${scale[1]} canvas; it may lie at most one canvas size outside, ` +
+      'so check width and height.');
   });
 }
 

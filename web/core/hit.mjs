@@ -57,7 +57,8 @@ export function hitTest(document, x, y, radius, options = {}) {
     if (track.hidden && !options.hidden) return;
     const own = [...pointHits(track, index, x, y, reach, canvas)];
     if (options.frame !== undefined) own.push(...markerHits(track, index, x, y, reach, canvas, options.frame));
-    hits.push(...own, ...(own.some((hit) => hit.kind === 'point') ? [] : segmentHits(track, index, x, y, reach, canvas)));
+    hits.push(...own);
+    if (!own.some((hit) => hit.kind === 'point')) hits.push(...segmentHits(track, index, x, y, reach, canvas));
   });
   const rank = (/** @type {Hit} */ hit) => 2 * ORDER[hit.kind] + (preferred.has(hit.track) ? 0 : 1);
   return hits.sort((a, b) =>

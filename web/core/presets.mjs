@@ -26,7 +26,10 @@ export const LINEAR_PRESETS = Object.freeze(/** @type {PresetName[]} */ (['line'
 
 const TAU = 2 * Math.PI;
 
-/** Places in a square of -1..1, y down. @type {Record<PresetName, (turns: number, points: number, seed: number) => number[][]>} */
+/**
+ * Places in a square of -1..1, y down.
+ * @type {Record<PresetName, (turns: number, points: number, seed: number) => number[][]>}
+ */
 const SHAPES = {
   line: () => [[-1, 0], [1, 0]],
   arc: (_, points) => steps(points, (s) => [-Math.cos(Math.PI * s), 0.5 - Math.sin(Math.PI * s)]),

@@ -145,7 +145,9 @@ export function afterEdit(selection, before, after) {
  * @returns {(index: number) => number} -1 for what is gone
  */
 function follow(before, after) {
-  if (before === after || identityOf(before) === identityOf(after)) return (index) => (index < after.length ? index : -1);
+  if (before === after || identityOf(before) === identityOf(after)) {
+    return (index) => (index < after.length ? index : -1);
+  }
   const placeOf = new Map(after.map((item, index) => [identityOf(item), index]));
   const known = before.length === after.length ? new Set(before.map(identityOf)) : null;
   return (index) => {

@@ -241,7 +241,8 @@ export function retime(document, track, first, last) {
 export function insertPause(document, track, point, duration) {
   const old = editable(document, track);
   const last = document.frames - 1;
-  if (!old?.points[point] || old.kind === 'static' || old.points.length >= MAX_POINTS || !(duration > 0)) return document;
+  if (!old?.points[point] || old.kind === 'static' || old.points.length >= MAX_POINTS) return document;
+  if (!(duration > 0)) return document;
   const isEnd = point === old.points.length - 1;
   const begin = old.points[point].frame ?? Math.round(pointTimes(old, document)[point]);
   const keyed = keyPoint(document, track, point, isEnd ? Math.min(begin, last - duration) : begin);
