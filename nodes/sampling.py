@@ -147,24 +147,25 @@ class Tora2Sampler(io.ComfyNode):
 
         size = resolve_size(model.bundle.component("transformer"), conditioning, width, height, frames)
         start = None if first_frame is None else encode_first_frame(model.component("vae"), first_frame, size)
-        progress = host.SamplingProgress(steps, model.latent_colors())
+        forming = model.forming_video(conditioning.motion)
         memory = model.denoising_memory(size, batch_size)
         transformer = model.component("transformer", memory=memory)
-        latents = denoise(
-            transformer,
-            model.component("scheduler"),
-            conditioning,
-            size=size,
-            scaling_factor=model.bundle.component("vae").config.scaling_factor,
-            seeds=[(seed + index) % 2**64 for index in range(batch_size)],
-            steps=steps,
-            guidance_scale=guidance,
-            dynamic_guidance=dynamic_guidance,
-            first_frame=start,
-            guidance_batch=host.guidance_batch(guidance_batch, memory),
-            keep_modulations={"auto": None, "keep": True, "recompute": False}[motion_modulation],
-            on_step=progress,
-        )
+        with host.SamplingProgress(steps, forming) as progress:
+            latents = denoise(
+                transformer,
+                model.component("scheduler"),
+                conditioning,
+                size=size,
+                scaling_factor=model.bundle.component("vae").config.scaling_factor,
+                seeds=[(seed + index) % 2**64 for index in range(batch_size)],
+                steps=steps,
+                guidance_scale=guidance,
+                dynamic_guidance=dynamic_guidance,
+                first_frame=start,
+                guidance_batch=host.guidance_batch(guidance_batch, memory),
+                keep_modulations={"auto": None, "keep": True, "recompute": False}[motion_modulation],
+                on_step=progress,
+            )
         return io.NodeOutput({"samples": host.to_intermediate(latents)})
 
 

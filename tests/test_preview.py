@@ -5,7 +5,8 @@ import types
 import small_models
 import torch
 
-from tora2.preview import LatentColors, fit_latent_colors
+from tora2.conditions import MotionConditions, VideoSize
+from tora2.preview import FormingVideo, LatentColors, fit_latent_colors
 
 
 class BlockVae:
@@ -50,3 +51,22 @@ def test_frames_go_round_and_values_are_clamped():
     assert colors.picture(latents, 4).tolist() == colors.picture(latents, 1).tolist() == [[[255, 0, 0]] * 2] * 2
     assert colors.picture(latents, 0).max() == 0
     assert colors.picture(latents).dtype == torch.uint8
+
+
+def test_the_forming_video_has_the_asked_path_over_it():
+    colors = LatentColors(torch.zeros(16, 3), torch.full((3,), 0.5))
+    places = torch.tensor([[[0.25, 0.5], [0.5, 0.5], [0.75, 0.5]]])
+    visible, size = torch.ones(1, 3, dtype=torch.bool), VideoSize(9, 128, 128)
+    motion = MotionConditions(torch.zeros(1), places, visible, ("fox",), size, colors=("#ff0000",))
+    latents = torch.zeros(2, 16, 3, 16, 16)
+    for frame, picture in enumerate(FormingVideo(colors, motion).pictures(latents)):
+        assert picture.size == (128, 128)
+        red, green, blue = picture.getpixel((32 * (frame + 1), 64))
+        assert red > 240 and green < 20 and blue < 20
+        assert picture.getpixel((64, 20)) == (128, 128, 128)
+    assert FormingVideo(colors).pictures(latents)[0].getpixel((32, 64)) == (128, 128, 128)
+
+
+def test_pictures_of_large_videos_are_small():
+    colors = LatentColors(torch.zeros(16, 3), torch.zeros(3))
+    assert [p.size for p in FormingVideo(colors, side=512).pictures(torch.zeros(1, 16, 2, 60, 90))] == [(512, 341)] * 2

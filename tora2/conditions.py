@@ -55,6 +55,7 @@ class MotionConditions:
         strength: factor on the motion-guidance fuser's scale and shift; 1 is what was trained.
         start, end: part of the denoising steps, 0..1, in which motion guides.
         flow_preview: [T, 3, H, W] uint8, the colour-coded map that was encoded.
+        colors: N colours, "#rrggbb", in which previews draw the tracks; empty where nobody looks.
     """
 
     latents: torch.Tensor
@@ -66,6 +67,7 @@ class MotionConditions:
     start: float = 0.0
     end: float = 1.0
     flow_preview: torch.Tensor | None = None
+    colors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -108,4 +108,5 @@ def encode_motion(
         start=start,
         end=end,
         flow_preview=colors,
+        colors=tuple(tracks.colors),
     )

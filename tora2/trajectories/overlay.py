@@ -49,12 +49,31 @@ def draw_trajectories(
     places = sample(document, times)
     steps = torch.linspace(0, document.frames - 1, (document.frames - 1) * SUBSTEPS + 1, dtype=torch.float64)
     lines = sample(document, steps)
-    scale = SUPERSAMPLING * torch.tensor([width, height], dtype=torch.float64)
     texts = [(labels or {}).get(name) or name for name in places.names] if names else None
-    canvas = _Canvas(places, lines, scale, (width, height), texts)
-    # One picture is a plan of the whole motion. Videos of a batch share the layers.
-    layers = [canvas.layer(frame, math.inf if count == 1 else float(time)) for frame, time in enumerate(times)]
+    # Videos of a batch share the layers.
+    layers = track_layers(places, lines, (width, height), texts, whole=count == 1)
     return torch.stack([_composite(picture, layers[index % clip]) for index, picture in enumerate(pictures)])
+
+
+def track_layers(
+    places: SampledTracks,
+    lines: SampledTracks,
+    size: tuple[int, int],
+    texts: list[str] | None = None,
+    *,
+    whole: bool = False,
+) -> list[Image.Image]:
+    """Transparent RGBA pictures of the tracks, one for each time of ``places``.
+
+    Args:
+        places: where the dots are.
+        lines: the same tracks at the times between which straight lines are drawn.
+        size: (width, height) in pixels.
+        texts: what stands beside the dots.
+        whole: show the whole paths as travelled, as a plan of the motion.
+    """
+    canvas = _Canvas(places, lines, SUPERSAMPLING * torch.tensor(size, dtype=torch.float64), size, texts)
+    return [canvas.layer(frame, math.inf if whole else float(time)) for frame, time in enumerate(places.times)]
 
 
 class _Canvas:
