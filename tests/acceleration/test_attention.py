@@ -9,7 +9,7 @@ from small_models import trained, transformer
 
 from tora2.acceleration import attention_check
 from tora2.acceleration.attention import (
-    CHOICES,
+    BACKENDS,
     Tora2AttentionProcessor,
     available,
     current_attention,
@@ -183,7 +183,7 @@ def test_the_sample_is_the_models_own_shape():
             use_rotary_positional_embeddings=True,
         ),
     )  # fmt: skip
-    query, key, value = attention_check.sample_attention(real)
+    query, key, value = attention_check.sample_attention(real, torch.device("cpu"))
     tokens = 226 + attention_check.MOST_TOKENS_ON_CPU
     assert query.shape == key.shape == value.shape == (2, 4, tokens, 64) and query.dtype == torch.bfloat16
     rows = torch.tensor([0, 225, 226, tokens - 1])
@@ -196,4 +196,12 @@ def test_the_sample_is_the_models_own_shape():
 
 def test_what_is_worth_trying():
     assert available(torch.device("cpu")) == ["sdpa", "flash", "math"]
-    assert set(available(torch.device("cpu"))) < set(CHOICES)
+    assert set(available(torch.device("cpu"))) < set(BACKENDS)
+
+
+def test_the_same_choice_again_leaves_the_processor_in_place(model):
+    use_attention(model, "auto")
+    before = next(iter(model.attn_processors.values()))
+    assert use_attention(model, "auto") == "sdpa" and next(iter(model.attn_processors.values())) is before
+    use_attention(model, "math")
+    assert next(iter(model.attn_processors.values())) is not before

@@ -1,4 +1,4 @@
-"""Regional compile on the CPU: how often torch compiles, and that nothing changes. The kernels themselves are a GPU's."""
+"""Regional compile on the CPU: how often torch compiles, and that nothing changes. Its speed is a matter of GPUs."""
 
 from dataclasses import replace
 
@@ -150,4 +150,4 @@ def test_without_a_compiler_it_is_refused(monkeypatch):
         compile_blocks(transformer())
     monkeypatch.setattr("torch.utils._triton.has_triton", lambda: False)
     with pytest.raises(AccelerationError, match="needs Triton"):
-        compiling._check_compiler(torch.device("cuda"))
+        compiling.check_compiler(torch.device("cuda"))

@@ -4,13 +4,13 @@ from small_models import trained, transformer
 
 from tora2.acceleration import quantization
 from tora2.acceleration.quantization import (
-    CHOICES,
     check_quantization,
     is_quantized,
     quantizable,
     quantize,
     stored_bytes,
 )
+from tora2.acceleration.settings import QUANTIZATIONS
 from tora2.conditions import VideoSize
 from tora2.errors import AccelerationError
 from tora2.stages.prediction import rotary_tables
@@ -84,7 +84,7 @@ def test_products_in_eight_bits_need_the_gpu_for_it(monkeypatch):
     with pytest.raises(AccelerationError, match="8.0 or newer"):
         check_quantization("int8", CUDA)
     gpu(monkeypatch, (9, 0))
-    for choice in CHOICES:
+    for choice in QUANTIZATIONS:
         check_quantization(choice, CUDA)
 
 

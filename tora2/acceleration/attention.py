@@ -19,6 +19,7 @@ from diffusers.models.embeddings import apply_rotary_emb
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..errors import AccelerationError
+from .settings import ATTENTIONS
 
 Attend = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """query, key, value -> result, all [B, heads, S, head_dim]."""
@@ -49,7 +50,6 @@ BACKENDS: dict[str, Backend] = {
     "flash_attn_3": Backend(package="flash_attn_interface"),
     "sage": Backend(package="sageattention", exact=False),
 }
-CHOICES = ("auto", *BACKENDS)
 HOPPER = (9, 0)  # from here on cuDNN's kernel is faster than the flash kernel that SDPA takes by itself
 
 
@@ -59,9 +59,10 @@ class Tora2AttentionProcessor:
     With ``sdpa`` the result is bit for bit that of diffusers' CogVideoXAttnProcessor2_0.
     """
 
-    def __init__(self, backend: str, attend: Attend):
+    def __init__(self, backend: str, attend: Attend, choice: str = ""):
         self.backend = backend
         self.attend = attend
+        self.choice = choice or backend
 
     def __call__(
         self,
@@ -95,26 +96,31 @@ class Tora2AttentionProcessor:
         return attended[:, text:], attended[:, :text]
 
 
-def use_attention(transformer: Any, choice: str = "auto") -> str:
+def use_attention(transformer: Any, choice: str = "auto", device: torch.device | None = None) -> str:
     """Let every block attend through one kernel, checked on this device; returns the kernel's name.
 
     ``auto`` takes cuDNN's kernel on Hopper and newer GPUs if it passes the check, else what SDPA takes by itself.
+
+    Args:
+        device: where the blocks compute; None means where they are.
 
     Raises:
         AccelerationError: unknown, not installed, not able to run here, or wrong.
     """
     from .attention_check import check_attention
 
-    if choice == "auto":
-        name = _preferred(transformer.device, transformer.dtype)
-        try:
-            check_attention(name, transformer)
-        except AccelerationError:
-            name = "sdpa"
-    else:
-        name = choice
-        check_attention(name, transformer)
-    transformer.set_attn_processor(Tora2AttentionProcessor(name, kernel(name)))
+    processors = list(transformer.attn_processors.values())
+    if all(isinstance(p, Tora2AttentionProcessor) and p.choice == choice for p in processors) and processors:
+        return processors[0].backend  # a new object would be compiled anew
+    device = device or transformer.device
+    name = _preferred(device, transformer.dtype) if choice == "auto" else choice
+    try:
+        check_attention(name, transformer, device)
+    except AccelerationError:
+        if choice != "auto":
+            raise
+        name = "sdpa"
+    transformer.set_attn_processor(Tora2AttentionProcessor(name, kernel(name), choice))
     return name
 
 
@@ -131,7 +137,7 @@ def kernel(name: str) -> Attend:
         AccelerationError: there is no such name, or its package is missing or broken.
     """
     if name not in BACKENDS:
-        raise AccelerationError(f"There is no attention backend {name!r}; use one of {', '.join(CHOICES)}.")
+        raise AccelerationError(f"There is no attention backend {name!r}; use one of {', '.join(ATTENTIONS)}.")
     backend = BACKENDS[name]
     if backend.sdpa is not None:
         return _restricted(backend.sdpa)

@@ -21,7 +21,7 @@ HEADS = 4
 _passed: dict[tuple, float] = {}
 
 
-def check_attention(name: str, transformer: Any) -> float:
+def check_attention(name: str, transformer: Any, device: torch.device | None = None) -> float:
     """Relative error of a kernel on the model's own shapes: text and video tokens, rotary positions, its head size.
 
     The truth is a float32 softmax of a sample of rows (the first and last, those around the end of the text, and random
@@ -30,12 +30,12 @@ def check_attention(name: str, transformer: Any) -> float:
     Raises:
         AccelerationError: the kernel cannot be had, does not run here, or is wrong.
     """
-    device, dtype, config = transformer.device, transformer.dtype, transformer.config
+    device, dtype, config = device or transformer.device, transformer.dtype, transformer.config
     attend = kernel(name)
     key = (name, device, dtype, config.attention_head_dim, config.max_text_seq_length, config.sample_frames)
     key += (config.sample_height, config.sample_width)
     if key not in _passed:
-        query, keys, values = sample_attention(transformer)
+        query, keys, values = sample_attention(transformer, device)
         try:
             found = attend(query, keys, values)
             finite = bool(found.isfinite().all())
@@ -58,14 +58,14 @@ def check_attention(name: str, transformer: Any) -> float:
     return _passed[key]
 
 
-def sample_attention(transformer: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def sample_attention(transformer: Any, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Random normalised queries and keys with rotary positions, and values, each [2, heads, S, head_dim].
 
     Keys have a common offset, as trained ones do: kernels in 8 bits stand or fall with it.
     """
     from ..stages.denoising import rotary_tables
 
-    device, dtype, config = transformer.device, transformer.dtype, transformer.config
+    dtype, config = transformer.dtype, transformer.config
     text, width = config.max_text_seq_length, config.attention_head_dim
     size = VideoSize(config.sample_frames, config.sample_height * 8, config.sample_width * 8)
     rotary = rotary_tables(transformer, size, torch.device("cpu"))

@@ -26,7 +26,7 @@ def compile_blocks(transformer: Any, *, backend: str = "inductor", mode: str | N
     if is_compiled(transformer):
         return
     if backend == "inductor":
-        _check_compiler(transformer.device)
+        check_compiler(transformer.device)
     transformer.compile_repeated_blocks(backend=backend, mode=mode)
 
 
@@ -47,7 +47,8 @@ def share_graph_between_entity_counts(keys_values: Sequence[tuple[torch.Tensor, 
             torch._dynamo.maybe_mark_dynamic(tensor, 2)
 
 
-def _check_compiler(device: torch.device) -> None:
+def check_compiler(device: torch.device) -> None:
+    """AccelerationError unless torch.compile can make programs for the device."""
     if device.type == "cuda":
         from torch.utils._triton import has_triton
 

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from ..errors import AccelerationError
+from .settings import QUANTIZATIONS
 
 FP8_MATMUL = (8, 9)  # Ada and Hopper
 INT8_MATMUL = (8, 0)
@@ -42,14 +43,13 @@ SCHEMES: dict[str, Scheme] = {
     "fp8_weights": Scheme("Float8WeightOnlyConfig", None, "weights in fp8, half the memory"),
     "fp8": Scheme("Float8DynamicActivationFloat8WeightConfig", FP8_MATMUL, "weights and products in fp8"),
 }
-CHOICES = ("none", *SCHEMES)
 
 
 def quantize(transformer: Any, choice: str, device: torch.device | None = None) -> int:
     """Quantize the blocks' linear layers in place; returns their number.
 
     Args:
-        choice: one of ``CHOICES``.
+        choice: one of ``settings.QUANTIZATIONS``.
         device: where the model is going to compute; None means where it is, or the GPU if there is one.
 
     Raises:
@@ -76,8 +76,8 @@ def quantize(transformer: Any, choice: str, device: torch.device | None = None) 
 
 def check_quantization(choice: str, device: torch.device) -> None:
     """AccelerationError unless ``choice`` exists, torchao is there and the device can do it."""
-    if choice not in CHOICES:
-        raise AccelerationError(f"There is no quantization {choice!r}; use one of {', '.join(CHOICES)}.")
+    if choice not in QUANTIZATIONS:
+        raise AccelerationError(f"There is no quantization {choice!r}; use one of {', '.join(QUANTIZATIONS)}.")
     if choice == "none":
         return
     require_torchao(f"The quantization {choice!r}")

@@ -26,7 +26,7 @@ def load(
         dtype: of all weights; None keeps what is stored (fp8 becomes bfloat16).
         tokenizer: folder of a T5 tokenizer, for single-file models that come without one.
         providers: onnxruntime execution providers of the identity encoders; None means the CPU.
-        quantization: of the transformer's blocks, one of ``acceleration.quantization.CHOICES``.
+        quantization: of the transformer's blocks, one of ``acceleration.settings.QUANTIZATIONS``.
 
     Raises:
         CheckpointError: one sentence that says what is wrong with the files and how to mend it.

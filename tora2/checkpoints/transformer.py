@@ -39,7 +39,7 @@ def load_transformer(
         source: the files.
         dtype: of the weights; None keeps what is stored.
         plan: of ``plan_transformer``, if it is there already.
-        quantization: one of ``acceleration.quantization.CHOICES``; ``fp8_weights`` keeps a file's own fp8 as it is.
+        quantization: one of ``acceleration.settings.QUANTIZATIONS``; ``fp8_weights`` keeps a file's own fp8 as it is.
 
     Raises:
         CheckpointError: a file is wrong or broken, or its names or shapes are not exactly those of the model.
