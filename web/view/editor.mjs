@@ -7,7 +7,7 @@ import { Clipboard } from './clipboard.mjs';
 import { createCommands } from './commands.mjs';
 import { FrameLoop } from './frames.mjs';
 import { Keyboard } from './keyboard.mjs';
-import { openStageMenu } from './menu.mjs';
+import { menusOnRelease, openStageMenu } from './menu.mjs';
 import { button, element, setText, text as translate } from './panels/controls.mjs';
 import { createInspector } from './panels/inspector.mjs';
 import { STYLE } from './panels/style.mjs';
@@ -122,6 +122,7 @@ export function createEditor(root, host) {
     }),
   ];
   watchPresses();
+  stops.push(menusOnRelease(main));
   showTheme();
 
   /** @param {number} now @returns {boolean} whether another frame is wanted */

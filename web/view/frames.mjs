@@ -18,6 +18,12 @@ export class FrameLoop {
     this.handle = requestAnimationFrame((now) => this.#run(now));
   }
 
+  /** What was asked for until now is in this frame: called when everything is looked at and before it is painted. */
+  gathered() {
+    if (this.handle !== null) cancelAnimationFrame(this.handle);
+    this.handle = null;
+  }
+
   /** @param {number} now */
   #run(now) {
     this.handle = null;

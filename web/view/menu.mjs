@@ -111,3 +111,27 @@ function underneath({ store, text }, hits) {
     run: () => store.set({ selection: select({ tracks: [track] }) }),
   }));
 }
+
+/**
+ * Linux and macOS ask for the context menu when the button goes down, and a menu that opens then is closed again by the
+ * button's going up. So the question is asked anew after that.
+ * @param {HTMLElement} element
+ * @returns {() => void} ends it
+ */
+export function menusOnRelease(element) {
+  const listeners = new AbortController();
+  /** @param {MouseEvent} event */
+  const hold = (event) => {
+    const target = event.composedPath()[0];
+    if (!event.buttons || !(target instanceof Element)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const { clientX, clientY, ctrlKey, shiftKey, altKey, metaKey } = event;
+    const again = () => target.dispatchEvent(new MouseEvent('contextmenu', {
+      clientX, clientY, ctrlKey, shiftKey, altKey, metaKey, button: 2, bubbles: true, composed: true, cancelable: true,
+    }));
+    element.addEventListener('pointerup', () => setTimeout(again), { once: true, capture: true, signal: listeners.signal });
+  };
+  element.addEventListener('contextmenu', hold, { capture: true, signal: listeners.signal });
+  return () => listeners.abort();
+}

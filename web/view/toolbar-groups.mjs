@@ -13,12 +13,12 @@ export function toolbarGroups(context, text, { openBackground }) {
   /** @param {string} name @param {(anchor: HTMLElement) => void} open @returns {Opener} */
   const opener = (name, open) => ({ name, icon: name, label: text(`command.${name}`), open });
   return [
-    ['select', 'draw', 'freehand', 'static', 'pan'],
-    ['undo', 'redo'],
+    ['select', 'draw', 'freehand', 'static'],
     ['large', 'panels'],
+    ['undo', 'redo'],
     [opener('background', openBackground)],
     ['delete', 'duplicate', 'toggleSmooth', 'closeLoop', 'reverse'],
-    ['fit', 'zoomIn', 'zoomOut'],
+    ['pan', 'fit', 'zoomIn', 'zoomOut'],
     ['snap', 'grid', 'speedTicks', 'onion', 'labels'],
     ['mirrorX', 'mirrorY', 'rotate'],
   ];

@@ -71,7 +71,9 @@ export class Camera {
    * @param {number} factor
    */
   zoomAt(x, y, factor) {
-    this.#move(zoomAt(this.view, x, y, factor));
+    // Out to where the whole area that points may be in (-1..2) can be seen, and a little more.
+    const least = 0.8 * fit({ width: 3 * this.canvas.width, height: 3 * this.canvas.height }, this, 0).zoom;
+    this.#move(zoomAt(this.view, x, y, Math.max(factor, Math.min(least / this.view.zoom, 1))));
   }
 
   /**

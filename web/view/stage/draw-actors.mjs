@@ -67,7 +67,9 @@ export function drawActors(context, drawing) {
  */
 function drawPortrait(context, { sprites, document, thumbnails, size, camera }, index, x, y) {
   const track = document.tracks[index];
-  const sprite = sprites.portrait(thumbnails[index] ?? null, track.name, track.color, size, camera.ratio);
+  // A still point's own mark stands in the middle, where the letters would be.
+  const name = track.kind === 'static' ? '' : track.name;
+  const sprite = sprites.portrait(thumbnails[index] ?? null, name, track.color, size, camera.ratio);
   context.drawImage(sprite.image, x - sprite.width / 2, y - sprite.height / 2, sprite.width, sprite.height);
 }
 

@@ -14,7 +14,7 @@ import { withAlpha } from './palette.mjs';
 /** Screen pixels of line and halo. */
 const WIDTHS = { plain: [2, 4.5], hovered: [3, 7], selected: [2.75, 6], ghost: [1.5, 0] };
 /** Marks of frames are left out where they would run together. */
-const CLOSEST_TICKS = 3;
+const CLOSEST_TICKS = 4.5;
 
 /**
  * @typedef {object} TrackDrawing
@@ -80,7 +80,7 @@ export function drawTrack(context, drawing, track, look) {
  * @param {Look} look
  */
 function drawEnds(context, { camera, palette }, track, curve, look) {
-  const [sx, sy] = camera.toScreen(curve.places[0], curve.places[1]);
+  const [sx, sy] = camera.toScreen(curve.coefficients[0], curve.coefficients[1]);
   if (look !== 'selected') {
     context.beginPath();
     context.arc(sx, sy, 4, 0, 7);

@@ -21,8 +21,8 @@ const FINEST_CELL = 7;
  */
 export function drawGround(context, { camera, palette, picture, grid, guides }) {
   const { width, height } = camera.canvas;
-  const [left, top] = camera.toScreen(0, 0);
-  const [right, bottom] = camera.toScreen(width, height);
+  const [left, top] = camera.toScreen(0, 0).map(Math.round);
+  const [right, bottom] = camera.toScreen(width, height).map(Math.round);
   context.fillStyle = palette.surround;
   context.fillRect(0, 0, camera.width, camera.height);
 
@@ -30,7 +30,7 @@ export function drawGround(context, { camera, palette, picture, grid, guides }) 
   context.strokeStyle = palette.limit;
   context.lineWidth = 1;
   context.setLineDash([4, 5]);
-  context.strokeRect(Math.round(left - reachX) + 0.5, Math.round(top - reachY) + 0.5, 3 * reachX, 3 * reachY);
+  context.strokeRect(left - reachX + 0.5, top - reachY + 0.5, 3 * reachX, 3 * reachY);
   context.setLineDash([]);
 
   context.save();
@@ -51,7 +51,7 @@ export function drawGround(context, { camera, palette, picture, grid, guides }) 
   context.restore();
 
   context.strokeStyle = palette.canvasEdge;
-  context.strokeRect(Math.round(left) - 0.5, Math.round(top) - 0.5, Math.round(reachX) + 1, Math.round(reachY) + 1);
+  context.strokeRect(left - 0.5, top - 0.5, reachX + 1, reachY + 1);
 }
 
 /**

@@ -56,7 +56,7 @@ export class Sprites {
       context.fill();
       context.clip();
       if (picture) drawCovering(context, picture, 2, size);
-      else drawInitials(context, name, color, centre, size);
+      else if (name.trim()) drawInitials(context, name, color, centre, size);
       context.restore();
       context.beginPath();
       context.arc(centre, centre, radius - 1, 0, 7);

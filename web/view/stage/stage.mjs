@@ -32,6 +32,7 @@ import { Sprites } from './sprites.mjs';
 /** Screen pixels within which something is hit. */
 const REACH = 7;
 const REACH_TOUCH = 16;
+const MANY_TRACKS = 8;
 const SNAP_NOTHING = Object.freeze(new Set());
 
 export class Stage {
@@ -190,6 +191,7 @@ export class Stage {
     const more = this.playback.tick(now);
     if (more) this.layers.actors.dirty = true;
     if (this.size.stale) this.#measure();
+    this.frames.gathered();
     if (!this.size.width || !this.size.height) return more;
     const { layers, camera } = this;
     if (layers.ground.dirty) layers.ground.paint(camera.ratio, (context) => this.#paintGround(context));
@@ -251,6 +253,8 @@ export class Stage {
     const { store, camera, palette, marks } = this;
     const { document, selection } = store;
     const drawing = this.#drawing();
+    // While many tracks are dragged their marks would all be made anew in every frame.
+    if (this.input.gesture && selection.tracks.length > MANY_TRACKS) drawing.ticks = false;
     if (marks.hovered >= 0 && !selection.tracks.includes(marks.hovered)) {
       const track = document.tracks[marks.hovered];
       if (track && !track.hidden) drawTrack(context, drawing, track, 'hovered');
