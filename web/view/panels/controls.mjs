@@ -180,12 +180,13 @@ export function select(options) {
 export function setChoices(target, choices) {
   const written = JSON.stringify(choices);
   if (target.dataset.choices === written) return;
+  const { value } = target;
+  const fresh = target.dataset.choices === undefined;
   target.dataset.choices = written;
-  const value = target.value;
   target.replaceChildren(
     ...choices.map(({ value, label }) => element('option', { text: label, attributes: { value } })),
   );
-  target.value = value;
+  if (!fresh || value) target.value = value;
 }
 
 /**

@@ -140,7 +140,7 @@ export function transformSection({ store, host }) {
     section.hidden = tracks.length === 0 || !editable;
     if (section.hidden) return;
     const objects = points || tracks.length;
-    setText(heading, points ? say('inspector.transformPoints', { count: points })
+    setText(heading, points > 1 ? say('inspector.transformPoints', { count: points })
       : tracks.length > 1 ? say('inspector.transformTracks', { count: tracks.length }) : say('inspector.transform'));
     const lone = points === 1 || (points === 0 && tracks.length === 1 && document.tracks[tracks[0]].points.length === 1);
     for (const part of several) part.hidden = lone && pivot.value !== 'Canvas';

@@ -42,12 +42,12 @@ export function createInspector(context) {
     const limits = { width: MAX_SIZE, height: MAX_SIZE, frames: MAX_FRAMES, fps: 1000 };
     const fields = names.map((name) => numberField({
       label: text(host, `inspector.${name}`), min: 1, max: limits[name], digits: name === 'fps' ? 3 : 0,
-      caption: { width: 'W', height: 'H', frames: '', fps: '' }[name], unit: { width: 'px', height: 'px', frames: '', fps: '' }[name],
+      caption: { width: 'W', height: 'H', frames: '', fps: '' }[name], unit: { width: 'px', height: 'px', frames: '', fps: 'fps' }[name],
       change: (value) => host.setCanvas({ [name]: value }),
     }));
     const section = element('div', { class: 'section' }, element('h3', { text: text(host, 'inspector.canvas') }),
       row(text(host, 'inspector.size'), element('span', { class: 'pair' }, fields[0].element, fields[1].element)),
-      row(text(host, 'inspector.frames'), fields[2].element), row(text(host, 'inspector.fps'), fields[3].element));
+      row(text(host, 'inspector.frames'), fields[2].element), row(text(host, 'inspector.rate'), fields[3].element));
     return {
       element: section,
       show() {

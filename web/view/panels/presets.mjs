@@ -1,7 +1,7 @@
 /** A pop-up that inserts a ready-made shape: its kind, its few numbers and what it will look like. */
 
 import { changed, editable, withPoints, withTrack } from '../../core/change.mjs';
-import { MAX_POINTS, MAX_TRACKS, createTrack } from '../../core/document.mjs';
+import { MAX_POINTS, MAX_TRACKS, createPoint, createTrack } from '../../core/document.mjs';
 import { addPoint, addTrack } from '../../core/edits.mjs';
 import { curveOf } from '../../core/geometry.mjs';
 import { LINEAR_PRESETS, PRESETS, PRESET_DEFAULTS, preset } from '../../core/presets.mjs';
@@ -11,17 +11,21 @@ import { button, element, setAttribute, text } from './controls.mjs';
 import { numberField } from './number-field.mjs';
 import { openPopover } from './popover.mjs';
 
-/** @typedef {import('../../core/presets.mjs').PresetName} PresetName */
+/** @typedef {import('../../core/presets.mjs').PresetName} PathName */
+/** @typedef {PathName|'zoom'} PresetName `zoom`: the corners of a rectangle that grows or shrinks, four tracks of one name */
 /** @typedef {import('../types.mjs').Point} Point */
-/** @typedef {{x: number, y: number, width: number, height: number, rotation: number, turns: number, points: number, seed: number}} Numbers */
+/** @typedef {{x: number, y: number, width: number, height: number, rotation: number, turns: number, points: number, seed: number,
+ *   factor: number}} Numbers */
 
 const NAMESPACE = 'http://www.w3.org/2000/svg';
 const PREVIEW_HEIGHT = 120;
+/** @type {readonly PresetName[]} */
+const SHAPES = [...PRESETS, 'zoom'];
 
-/** Numbers that a shape has beside place, size and rotation. @type {Readonly<Record<PresetName, readonly ('turns'|'points'|'seed')[]>>} */
+/** Numbers that a shape has beside place, size and rotation. @type {Readonly<Record<PresetName, readonly ('turns'|'points'|'seed'|'factor')[]>>} */
 const OWN = Object.freeze({
   line: [], arc: ['points'], circle: ['turns', 'points'], spiral: ['turns', 'points'], wave: ['turns', 'points'],
-  zigzag: ['turns'], infinity: ['turns', 'points'], shake: ['turns', 'seed'], pause: [],
+  zigzag: ['turns'], infinity: ['turns', 'points'], shake: ['turns', 'seed'], pause: [], zoom: ['factor'],
 });
 
 /**
@@ -38,12 +42,9 @@ export function createPresets({ store, host }) {
   let opened = null;
   let show = () => {};
 
-  function points() {
-    const given = /** @type {Numbers} */ (numbers);
-    return preset(name, {
-      canvas: store.document, center: { x: given.x, y: given.y }, size: { width: given.width, height: given.height },
-      rotation: (given.rotation * Math.PI) / 180, turns: given.turns, points: given.points, seed: given.seed,
-    });
+  /** @returns {Point[][]} one list a track */
+  function paths() {
+    return pathsOf(name, /** @type {Numbers} */ (numbers), store.document);
   }
 
   /** Where the selection is, or else in the middle of the canvas. @returns {Numbers} */
@@ -55,7 +56,7 @@ export function createPresets({ store, host }) {
     return {
       x: Math.round(box?.centerX ?? document.width / 2), y: Math.round(box?.centerY ?? document.height / 2),
       width: sized ? Math.round(sized.right - sized.left) : side, height: sized ? Math.round(sized.bottom - sized.top) : side,
-      rotation: 0, ...PRESET_DEFAULTS[name], seed: 1,
+      rotation: 0, ...standardOf(name), seed: 1, factor: 150,
     };
   }
 
@@ -71,7 +72,7 @@ export function createPresets({ store, host }) {
 
   /** @param {Numbers} given */
   function build(given) {
-    const shapes = PRESETS.map((choice) => {
+    const shapes = SHAPES.map((choice) => {
       const label = say(`presets.${choice}`);
       const tile = element('button', {
         class: 'shape', attributes: { type: 'button', role: 'radio' }, on: { click: () => choose(choice) },
@@ -101,7 +102,7 @@ export function createPresets({ store, host }) {
       field('x', 'centerX', { unit: 'px' }), field('y', 'centerY', { unit: 'px' }),
       field('width', 'width', { unit: 'px', min: 1 }), field('height', 'height', { unit: 'px', min: 1 }),
       field('rotation', 'rotation', { unit: '°' }), field('turns', 'turns', { min: 0.25, max: 100, step: 0.25, digits: 2 }),
-      field('points', 'points', { min: 3, max: 64 }), field('seed', 'seed', { min: 1, max: 9999 }),
+      field('points', 'points', { min: 3, max: 64 }), field('factor', 'factor', { unit: '%', min: 5, max: 1000, step: 5 }), field('seed', 'seed', { min: 1, max: 9999 }),
     ];
     const drawing = svg('svg', { class: 'drawing', role: 'img', 'aria-label': say('presets.preview') });
     const make = button({ label: say('presets.new'), showLabel: true, class: 'primary', run: () => insert('new') });
@@ -110,16 +111,17 @@ export function createPresets({ store, host }) {
 
     function preview() {
       const { document } = store;
-      const made = points();
-      const track = createTrack(made, { interpolation: LINEAR_PRESETS.includes(name) ? 'linear' : 'smooth' });
-      const { places } = curveOf(track, document);
+      const made = paths();
       setAttribute(drawing, 'viewBox', `0 0 ${document.width} ${document.height}`);
       const pixel = document.height / PREVIEW_HEIGHT;
       drawing.replaceChildren(
         svg('rect', { class: 'frame', width: document.width, height: document.height, 'stroke-width': pixel, 'vector-effect': 'non-scaling-stroke' }),
-        svg('path', { d: pathData(places), 'vector-effect': 'non-scaling-stroke' }),
-        ...made.map((point, index) => svg('circle', {
-          class: 'dot', cx: point.x * document.width, cy: point.y * document.height, r: pixel * (index ? 1.6 : 3),
+        ...made.map((points) => svg('path', {
+          d: pathData(curveOf(createTrack(points, { interpolation: interpolationOf(name) }), document).places),
+          'vector-effect': 'non-scaling-stroke',
+        })),
+        ...made.flat().map((point, index) => svg('circle', {
+          class: 'dot', cx: point.x * document.width, cy: point.y * document.height, r: pixel * (index % made[0].length ? 1.6 : 3),
         })),
       );
     }
@@ -132,19 +134,19 @@ export function createPresets({ store, host }) {
       }
       for (const one of fields) {
         one.set(given[one.key]);
-        one.element.hidden = ['turns', 'points', 'seed'].includes(one.key) && !OWN[name].includes(/** @type {any} */ (one.key));
+        one.element.hidden = ['turns', 'points', 'seed', 'factor'].includes(one.key) && !OWN[name].includes(/** @type {any} */ (one.key));
       }
       const active = document.tracks[activeTrack(store.selection)];
-      make.disabled = document.tracks.length >= MAX_TRACKS;
-      replace.disabled = !active || active.locked;
-      append.disabled = !active || active.locked || active.points.length >= MAX_POINTS;
+      make.disabled = document.tracks.length + (name === 'zoom' ? 4 : 1) > MAX_TRACKS;
+      replace.disabled = !active || active.locked || name === 'zoom';
+      append.disabled = replace.disabled || active.points.length >= MAX_POINTS;
       preview();
     };
 
     /** @param {PresetName} choice */
     function choose(choice) {
       name = choice;
-      Object.assign(given, PRESET_DEFAULTS[choice]);
+      Object.assign(given, standardOf(choice));
       show();
     }
 
@@ -152,8 +154,8 @@ export function createPresets({ store, host }) {
     function onShapeKey(event) {
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
       if (!step) return;
-      choose(PRESETS[(PRESETS.indexOf(name) + step + PRESETS.length) % PRESETS.length]);
-      shapes[PRESETS.indexOf(name)].tile.focus();
+      choose(SHAPES[(SHAPES.indexOf(name) + step + SHAPES.length) % SHAPES.length]);
+      shapes[SHAPES.indexOf(name)].tile.focus();
       event.preventDefault();
       event.stopPropagation();
     }
@@ -174,15 +176,17 @@ export function createPresets({ store, host }) {
 
   /** @param {'new'|'replace'|'append'} how */
   function insert(how) {
-    const made = points();
-    /** @type {{interpolation: 'smooth'|'linear', kind: 'path'}} */
-    const fields = { interpolation: LINEAR_PRESETS.includes(name) ? 'linear' : 'smooth', kind: 'path' };
+    const made = paths();
+    /** @type {Partial<import('../types.mjs').Track>} */
+    const fields = { interpolation: interpolationOf(name), kind: 'path', ...(name === 'zoom' && { name: say('presets.zoomName') }) };
     const active = activeTrack(store.selection);
     const done = store.edit(say('step.shape'), (document) => {
-      if (how === 'append') return appended(document, active, made);
-      if (how === 'replace') return replaced(document, active, made, fields);
-      const next = addTrack(document, made, fields);
-      return next === document ? document : { document: next, selection: select({ tracks: [next.tracks.length - 1] }) };
+      if (how === 'append') return appended(document, active, made[0]);
+      if (how === 'replace') return replaced(document, active, made[0], fields);
+      const next = made.reduce((result, points) => addTrack(result, points, fields), document);
+      const first = document.tracks.length;
+      return next === document ? document
+        : { document: next, selection: select({ tracks: next.tracks.slice(first).map((_, index) => first + index) }) };
     });
     if (!done && how === 'new') host.notify('warn', say('presets.full', { limit: MAX_TRACKS }));
     opened?.close();
@@ -225,12 +229,46 @@ function replaced(document, track, made, fields) {
 }
 
 /** @param {PresetName} name */
+function standardOf(name) {
+  return name === 'zoom' ? { turns: 1, points: 2 } : PRESET_DEFAULTS[name];
+}
+
+/** @param {PresetName} name @returns {'smooth'|'linear'} */
+function interpolationOf(name) {
+  return name === 'zoom' || LINEAR_PRESETS.includes(name) ? 'linear' : 'smooth';
+}
+
+/**
+ * @param {PresetName} name
+ * @param {Numbers} given
+ * @param {import('../types.mjs').Canvas} canvas
+ * @returns {Point[][]} one list a track
+ */
+function pathsOf(name, given, canvas) {
+  const options = { canvas, center: { x: given.x, y: given.y }, rotation: (given.rotation * Math.PI) / 180 };
+  if (name !== 'zoom') {
+    const { width, height, turns, points, seed } = given;
+    return [preset(name, { ...options, size: { width, height }, turns, points, seed })];
+  }
+  // Each corner goes from its place at the first size to that at the last.
+  const [cos, sin] = [Math.cos(options.rotation), Math.sin(options.rotation)];
+  return [[-1, -1], [1, -1], [1, 1], [-1, 1]].map(([u, v]) => [1, given.factor / 100].map((size) => {
+    const [dx, dy] = [(u * size * given.width) / 2, (v * size * given.height) / 2];
+    return createPoint((given.x + dx * cos - dy * sin) / canvas.width, (given.y + dx * sin + dy * cos) / canvas.height);
+  }));
+}
+
+/** @param {PresetName} name */
 function thumbnail(name) {
-  const canvas = { width: 34, height: 26, frames: 10 };
-  const made = preset(name, { canvas, size: { width: 28, height: 20 }, ...PRESET_DEFAULTS[name] });
-  const track = createTrack(made, { interpolation: LINEAR_PRESETS.includes(name) ? 'linear' : 'smooth' });
+  const canvas = { width: 34, height: 26, frames: 10, fps: 8 };
+  const [width, height] = name === 'zoom' ? [12, 8] : [28, 20];
+  const made = pathsOf(name, { x: 17, y: 13, width, height, rotation: 0, seed: 1, factor: 230, ...standardOf(name) }, canvas);
   const drawing = svg('svg', { class: 'drawing', viewBox: '0 0 34 26', 'aria-hidden': 'true' });
-  drawing.append(svg('path', { d: pathData(curveOf(track, canvas).places) }));
+  for (const points of made) {
+    const track = createTrack(points, { interpolation: interpolationOf(name) });
+    drawing.append(svg('path', { d: pathData(curveOf(track, canvas).places) }));
+  }
+  if (name === 'zoom') drawing.append(svg('rect', { x: 11, y: 9, width: 12, height: 8 }));
   if (name === 'pause') drawing.append(svg('circle', { cx: 17, cy: 13, r: 2.5, fill: 'currentColor' }));
   return drawing;
 }

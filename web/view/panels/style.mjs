@@ -73,13 +73,13 @@ const CONTROLS = `
 .select option { background: var(--t-bg); color: var(--t-fg); }
 .number { display: inline-flex; align-items: center; background: var(--t-field); border-color: var(--t-edge); flex: 1 1 0; overflow: hidden; }
 .number:focus-within { border-color: var(--t-accent); box-shadow: 0 0 0 1px var(--t-accent); }
-.number input { flex: 1; width: 100%; min-width: 0; height: 100%; padding: 0 6px; border: 0; background: none; color: inherit; font: inherit; font-variant-numeric: tabular-nums; user-select: text; -webkit-user-select: text; }
+.number input { flex: 1; width: 100%; min-width: 0; height: 100%; padding: 0 2px 0 6px; border: 0; background: none; color: inherit; font: inherit; font-variant-numeric: tabular-nums; user-select: text; -webkit-user-select: text; }
 .tora2 .number input:focus-visible { outline: none; }
 .number input::placeholder { color: var(--t-soft); opacity: 1; font-style: italic; }
 .number input:disabled { opacity: .5; }
 .number .grip { flex: none; padding: 0 0 0 7px; color: var(--t-soft); cursor: ew-resize; touch-action: none; line-height: var(--t-size); }
 .number .grip:hover { color: var(--t-accent); }
-.number .unit { flex: none; padding-right: 6px; color: var(--t-soft); }
+.number .unit { flex: none; padding-right: 5px; color: var(--t-soft); }
 .field { width: 100%; padding: 0 7px; background: var(--t-field); border-color: var(--t-edge); user-select: text; -webkit-user-select: text; }
 .toggle { display: inline-flex; align-items: center; gap: 6px; min-height: var(--t-size); cursor: pointer; }
 .toggle input { accent-color: var(--t-accent); margin: 0; width: 14px; height: 14px; }
@@ -161,7 +161,7 @@ const INSPECTOR = `
 .section > h3 { display: flex; align-items: center; gap: 6px; margin: 0; min-height: 30px; font-size: 12px; font-weight: 600; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; }
 .section .info { color: var(--t-soft); margin: 2px 0 6px; font-variant-numeric: tabular-nums; }
 .row { display: flex; align-items: center; gap: 6px; margin-bottom: 5px; min-height: var(--t-size); }
-.row > .caption { flex: 0 0 76px; color: var(--t-soft); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.row > .caption { flex: 0 0 72px; color: var(--t-soft); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .row > .pair { flex: 1; display: flex; gap: 6px; min-width: 0; }
 .row .button.square { background: var(--t-field); }
 .row .buttons { display: flex; gap: 3px; flex-wrap: wrap; }

@@ -5,6 +5,7 @@ import { insertPause, keyAt, keyPoint, retime, setStretchEasing, unkeyPoint } fr
 import { text } from './controls.mjs';
 import { easingItems } from './easings.mjs';
 import { laneFacts } from './timeline-draw.mjs';
+import { evenSpeed, keyEvery, pauseAt, repeatPath } from './timeline-edits.mjs';
 
 /** @typedef {import('../types.mjs').Document} Document */
 /** @typedef {import('./popover.mjs').MenuItem} MenuItem */
@@ -64,7 +65,10 @@ export function laneItems({ store, host }, hit) {
         label: say('timeline.fitVisible'), disabled: off || (track.start === null && track.end === null) || to <= from,
         run: edit('step.retime', (d) => retime(d, hit.track, from, to)),
       },
-      { label: say('timeline.even'), icon: 'linear', disabled: off, run: edit('step.retime', (d) => even(d, hit.track)) },
+      { label: say('timeline.even'), icon: 'linear', disabled: off, run: edit('step.retime', (d) => evenSpeed(d, hit.track)) },
+      { label: say('timeline.keyEvery'), icon: 'key', disabled: off, run: edit('step.addKey', (d) => keyEvery(d, hit.track)) },
+      { label: say('timeline.repeat', { times: 2 }), icon: 'loop', disabled: off, run: edit('step.retime', (d) => repeatPath(d, hit.track, 2)) },
+      { label: say('timeline.repeat', { times: 3 }), icon: 'loop', disabled: off, run: edit('step.retime', (d) => repeatPath(d, hit.track, 3)) },
     );
   }
   items.push(
@@ -77,30 +81,4 @@ export function laneItems({ store, host }, hit) {
     },
   );
   return items;
-}
-
-/**
- * Keys the track where it is at a frame, and lets it wait there.
- *
- * @param {Document} document
- * @param {number} track
- * @param {number} frame
- * @param {number} duration
- */
-function pauseAt(document, track, frame, duration) {
-  const keyed = keyAt(document, track, frame);
-  const point = keyed.tracks[track].points.findIndex((item) => item.frame === frame);
-  return point < 0 ? document : insertPause(keyed, track, point, duration);
-}
-
-/**
- * Without keys and easings: one speed from the clip's beginning to its end.
- *
- * @param {Document} document
- * @param {number} track
- */
-function even(document, track) {
-  const plain = document.tracks[track].points.reduce(
-    (result, _, point) => setStretchEasing(unkeyPoint(result, track, point), track, point, null), document);
-  return setTrack(plain, track, { easing: 'linear' });
 }

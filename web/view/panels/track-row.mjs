@@ -7,7 +7,7 @@ import { swatch } from './swatch.mjs';
 
 /** @typedef {import('../types.mjs').Track} Track */
 /** @typedef {import('../types.mjs').Entity} Entity */
-/** @typedef {'hide'|'lock'|'menu'} RowAction */
+/** @typedef {'hide'|'solo'|'lock'|'menu'} RowAction `solo`: show this one only, or all again */
 
 /**
  * @typedef {object} RowState
@@ -35,7 +35,7 @@ import { swatch } from './swatch.mjs';
  */
 export function createRow(host, palette, act, recolor) {
   let name = '';
-  const eye = button({ label: ' ', icon: 'eye', run: () => act('hide', eye) });
+  const eye = button({ label: ' ', icon: 'eye', run: (event) => act(event.altKey ? 'solo' : 'hide', eye) });
   const lock = button({ label: ' ', icon: 'unlock', class: 'when', run: () => act('lock', lock) });
   const menu = button({ label: ' ', icon: 'more', class: 'when', run: () => act('menu', menu) });
   setAttribute(menu, 'aria-haspopup', 'menu');

@@ -106,6 +106,7 @@ export function createTracks({ store, host }) {
     const row = createRow(host, PALETTE, (action, anchor) => {
       const index = order.indexOf(id);
       if (action === 'menu') openActions(index, anchor);
+      else if (action === 'solo') showOnly(isAlone(index) ? null : index);
       else flip(index, action === 'hide' ? 'hidden' : 'locked');
     }, (color, merge) => store.edit(say('step.color'), (document) => setTrack(document, order.indexOf(id), { color }), { merge }));
     row.element.dataset.track = String(id);
@@ -259,6 +260,11 @@ export function createTracks({ store, host }) {
     store.edit(say('step.duplicate'), (document) => duplicateTracks(document, tracks, { dx: COPY_SHIFT, dy: COPY_SHIFT }));
   }
 
+  /** @param {number} index */
+  function isAlone(index) {
+    return store.document.tracks.every((track, other) => track.hidden === (other !== index));
+  }
+
   /** @param {number|null} only the one track to show, or null for all */
   function showOnly(only) {
     store.edit(say('step.hide'), (document) =>
@@ -310,7 +316,7 @@ export function createTracks({ store, host }) {
       null,
       { label: say(track.hidden ? 'tracks.showIt' : 'tracks.hideIt'), keys: 'H', icon: track.hidden ? 'eye' : 'eyeOff', run: () => flip(index, 'hidden') },
       { label: say(track.locked ? 'tracks.unlockIt' : 'tracks.lockIt'), keys: 'L', icon: track.locked ? 'unlock' : 'lock', run: () => flip(index, 'locked') },
-      { label: say('tracks.solo'), disabled: order.length < 2, run: () => showOnly(index) },
+      { label: say('tracks.solo'), keys: say('tracks.soloKeys'), disabled: order.length < 2, run: () => showOnly(index) },
       { label: say('tracks.showAll'), disabled: !store.document.tracks.some(({ hidden }) => hidden), run: () => showOnly(null) },
     ], { label: say('tracks.menu', names), at });
   }
