@@ -24,6 +24,7 @@ from comfy_api.latest import ui
 from PIL import Image
 from torch import nn
 
+from ..tora2.acceleration.settings import Acceleration
 from ..tora2.conditions import VideoSize
 from ..tora2.errors import ConditionError, Tora2Error
 from .live_preview import LivePreview
@@ -128,12 +129,17 @@ def find_model(name: str) -> Any:
     return sources[name]
 
 
-def load_model(name: str, precision: str = "auto", offload: str = "auto") -> HostedModel:
+def load_model(
+    name: str, precision: str = "auto", offload: str = "auto", acceleration: Acceleration | None = None
+) -> HostedModel:
     from ..tora2.checkpoints.loading import load
 
     source = find_model(name)
-    bundle = load(source, resolve_precision(precision), tokenizer=_own_t5_tokenizer())
-    return HostedModel(bundle, offload)
+    acceleration = acceleration or Acceleration()
+    acceleration.check(management.get_torch_device())
+    dtype = resolve_precision(precision)
+    bundle = load(source, dtype, tokenizer=_own_t5_tokenizer(), quantization=acceleration.quantization)
+    return HostedModel(bundle, offload, acceleration)
 
 
 def _own_t5_tokenizer() -> Path | None:
@@ -170,9 +176,10 @@ class HostedModel:
     group offloading instead, and ComfyUI never hears of it.
     """
 
-    def __init__(self, bundle: Any, offload: str = "auto"):
+    def __init__(self, bundle: Any, offload: str = "auto", acceleration: Acceleration | None = None):
         self.bundle = bundle
         self.offload = offload
+        self.acceleration = acceleration or Acceleration()
         self._patchers: dict[str, Any] = {}
         self._in_blocks: set[str] = set()
         self._colors: Any = None
@@ -202,6 +209,9 @@ class HostedModel:
         if whole:
             # Full load: half a module of plain torch layers on the CPU would not compute.
             management.load_models_gpu(whole, memory_required=memory, force_full_load=True)
+        if "transformer" in names:
+            transformer = found[names.index("transformer")]
+            self.acceleration.apply(transformer, _device("transformer"), "transformer" in self._in_blocks)
         return found
 
     def _loadable(self, name: str, component: nn.Module) -> Any:
@@ -256,7 +266,9 @@ def _device(name: str) -> torch.device:
 
 
 def weight_bytes(module: nn.Module) -> int:
-    return sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers()))
+    from ..tora2.acceleration.quantization import stored_bytes
+
+    return stored_bytes(module)
 
 
 def _exceeds(module: nn.Module, device: torch.device) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from ..tora2.acceleration.settings import ATTENTIONS, COMPILES, QUANTIZATIONS, Acceleration
 from . import host, sockets
 
 
@@ -50,6 +51,41 @@ class Tora2LoadModel(io.ComfyNode):
                     ),
                     advanced=True,
                 ),
+                io.Combo.Input(
+                    "attention",
+                    options=list(ATTENTIONS),
+                    default="auto",
+                    optional=True,
+                    tooltip=(
+                        "Kernel of the attention. auto: cuDNN's on Hopper GPUs and newer, else what PyTorch takes. "
+                        "sage and flash_attn need their packages. Each is checked against plain attention at the first "
+                        "use and refused if it is wrong."
+                    ),
+                    advanced=True,
+                ),
+                io.Combo.Input(
+                    "compile",
+                    options=list(COMPILES),
+                    default="off",
+                    optional=True,
+                    tooltip=(
+                        "Compile the transformer's block with torch.compile. The first step takes a minute or two, all "
+                        "later ones are faster, also in later runs of the same size. Needs Triton on a GPU."
+                    ),
+                    advanced=True,
+                ),
+                io.Combo.Input(
+                    "quantization",
+                    options=list(QUANTIZATIONS),
+                    default="none",
+                    optional=True,
+                    tooltip=(
+                        "8-bit numbers for the transformer, by the package torchao. int8_weights and fp8_weights halve "
+                        "its memory on any GPU; int8 and fp8 multiply in 8 bits too, which is faster, and fp8 needs an "
+                        "Ada or Hopper GPU. Pictures change a little. Files that hold fp8 keep it with fp8_weights."
+                    ),
+                    advanced=True,
+                ),
             ],
             outputs=[sockets.Model.Output(display_name="model", tooltip="The model, for every other Tora2 node.")],
         )
@@ -63,5 +99,14 @@ class Tora2LoadModel(io.ComfyNode):
         return host.model_fingerprint(model)
 
     @classmethod
-    def execute(cls, model: str, precision: str, offload: str) -> io.NodeOutput:
-        return io.NodeOutput(host.load_model(model, precision, offload))
+    def execute(
+        cls,
+        model: str,
+        precision: str,
+        offload: str,
+        attention: str = "auto",
+        compile: str = "off",
+        quantization: str = "none",
+    ) -> io.NodeOutput:
+        acceleration = Acceleration(attention, compile, quantization)
+        return io.NodeOutput(host.load_model(model, precision, offload, acceleration))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
+from ..tora2.acceleration.presets import PRESETS
 from ..tora2.conditions import Conditioning
 from . import host, sockets
 
@@ -117,6 +118,39 @@ class Tora2Sampler(io.ComfyNode):
                     ),
                     advanced=True,
                 ),
+                io.Combo.Input(
+                    "preset",
+                    options=list(PRESETS),
+                    default="exact",
+                    optional=True,
+                    tooltip=(
+                        "exact: every step runs the model. balanced: less than half of the steps do, and the picture "
+                        "is carried on in between, with a difference that is hard to see. fast: a third; for trying "
+                        "things out."
+                    ),
+                ),
+                io.Float.Input(
+                    "guidance_start",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    optional=True,
+                    tooltip=(
+                        "Part of the steps, 0 to 1, from which there is guidance. Steps without it take half the time."
+                    ),
+                    advanced=True,
+                ),
+                io.Float.Input(
+                    "guidance_end",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    optional=True,
+                    tooltip="Part of the steps, 0 to 1, up to which there is guidance.",
+                    advanced=True,
+                ),
             ],
             outputs=[
                 io.Latent.Output(
@@ -142,6 +176,9 @@ class Tora2Sampler(io.ComfyNode):
         guidance_batch: str,
         motion_modulation: str,
         first_frame: torch.Tensor | None = None,
+        preset: str = "exact",
+        guidance_start: float = 0.0,
+        guidance_end: float = 1.0,
     ) -> io.NodeOutput:
         from ..tora2.stages import denoise, encode_first_frame, resolve_size
 
@@ -161,6 +198,8 @@ class Tora2Sampler(io.ComfyNode):
                 steps=steps,
                 guidance_scale=guidance,
                 dynamic_guidance=dynamic_guidance,
+                preset=preset,
+                guidance_interval=(guidance_start, guidance_end),
                 first_frame=start,
                 guidance_batch=host.guidance_batch(guidance_batch, memory),
                 keep_modulations={"auto": None, "keep": True, "recompute": False}[motion_modulation],

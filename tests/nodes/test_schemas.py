@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 IDS = {
-    "Tora2LoadModel": (["model", "precision", "offload"], ["TORA2_MODEL"]),
+    "Tora2LoadModel": (
+        ["model", "precision", "offload", "attention", "compile", "quantization"],
+        ["TORA2_MODEL"],
+    ),
     "Tora2TextEncode": (["model", "prompt", "negative_prompt", "clip"], ["TORA2_TEXT"]),
     "Tora2TrajectoryEditor": (
         ["drawing", "width", "height", "frames", "fps", "background"],
@@ -40,6 +43,9 @@ IDS = {
             "first_frame",
             "guidance_batch",
             "motion_modulation",
+            "preset",
+            "guidance_start",
+            "guidance_end",
         ],
         ["LATENT"],
     ),
