@@ -51,11 +51,14 @@ export function openPopover(anchor, content, options) {
     document.addEventListener('wheel', outside, { capture: true, passive: true, signal: presses.signal });
     document.defaultView?.addEventListener('blur', close, { signal: presses.signal });
   }
+  // `toggle` comes too late: the click of the press that closed it is there before.
+  panel.addEventListener('beforetoggle', (event) => {
+    if (event.newState === 'closed') closedAt.set(anchor, performance.now());
+  });
   panel.addEventListener('toggle', (event) => {
     if (/** @type {ToggleEvent} */ (event).newState !== 'closed') return;
     const inside = panel.contains(activeElement(panel));
     presses.abort();
-    closedAt.set(anchor, performance.now());
     setAttribute(anchor, 'aria-expanded', anchor.hasAttribute('aria-expanded') ? 'false' : null);
     panel.remove();
     if (inside || activeElement(anchor) === null) anchor.focus({ preventScroll: true });

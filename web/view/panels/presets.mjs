@@ -160,18 +160,22 @@ export function createPresets({ store, host }) {
       event.stopPropagation();
     }
 
-    return element('div', {
+    const sheet = element('div', {
       class: 'sheet',
       on: {
         keydown: (/** @type {KeyboardEvent} */ event) => {
           if (event.key === 'Escape') opened?.close();
-          if (event.key === 'Enter' && /** @type {Element} */ (event.target).tagName !== 'BUTTON') insert('new');
           if (event.key !== 'Tab') event.stopPropagation();
         },
       },
     }, element('h2', { text: say('presets.title') }), group, element('div', { class: 'preview' }, drawing),
     element('div', { class: 'numbers' }, ...fields.map((one) => one.element)),
     element('div', { class: 'actions' }, append, replace, make));
+    sheet.addEventListener('keydown', (event) => {
+      // The field takes what was typed first.
+      if (event.key === 'Enter' && event.target instanceof HTMLInputElement) setTimeout(() => opened && !make.disabled && insert('new'));
+    }, true);
+    return sheet;
   }
 
   /** @param {'new'|'replace'|'append'} how */
