@@ -9,7 +9,7 @@ from torch.nn.functional import cosine_similarity
 import tora2.tiny
 from tora2.conditions import Entity
 from tora2.evaluation.scenes import shipped_atlas
-from tora2.tiny.twins import Graph, Twins, onnx_files
+from tora2.tiny.twins import Graph, TwinFaceEncoder, Twins, onnx_files
 from tora2.tiny.world import World
 
 WEIGHTS = Path(tora2.tiny.__file__).parent / "weights"
@@ -75,7 +75,20 @@ def test_squares_equal_the_prepared_reference(references, twins):
     squares = twins.squares(*references)
     for index, (picture, mask) in enumerate(zip(*references, strict=True)):
         wanted = prepare_reference(picture.permute(1, 2, 0), mask, 64)
-        torch.testing.assert_close(squares.resized(64, twins)[index], wanted, atol=1e-5, rtol=0)
+        torch.testing.assert_close(squares.resized(64)[index], wanted, atol=1e-5, rtol=0)
+
+
+def test_the_face_encoder_alone(references, originals):
+    faces = TwinFaceEncoder(WEIGHTS / "face_encoder")
+    assert faces.dimension == 256
+    from tora2.personalization.preparation import square_reference
+
+    for index in (0, 1, 2, 3, 4, 5):
+        square = square_reference(references[0][index].permute(1, 2, 0), references[1][index])
+        vector = faces.embed(square.movedim(0, -1))
+        assert (vector is not None) == bool(originals.is_human[index])
+        if vector is not None:
+            assert cosine_similarity(vector, originals.face[index], dim=0) > 0.99
 
 
 def test_a_graph_that_cannot_be_run_is_named(tmp_path):

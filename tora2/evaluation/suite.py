@@ -75,6 +75,7 @@ def run(
     settings: Settings,
     *,
     out: Path | None = None,
+    videos: bool = True,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Result:
     """Every scene in every way.
@@ -82,11 +83,12 @@ def run(
     Args:
         out: keeps each scene's figures and videos there and reads what is there already, if it was made by the same
             model with the same settings. Several processes may fill one folder with different scenes.
+        videos: keep the videos there, too.
     """
     key = fingerprint(bundle, world, settings)
     table: dict[str, list[Figures]] = {way: [] for way in (*GIVEN, *settings.ways)}
     for number, seed in enumerate(settings.seeds()):
-        kept = _Kept(out, seed, key)
+        kept = _Kept(out, seed, key, videos)
         scene = make_scene(world, seed)
         pictures, _ = gallery(world, scene, settings.gallery, seed)
         for way in table:
@@ -96,6 +98,7 @@ def run(
                     video = given(scene, way, bundle.vae if way != GIVEN[0] else None)
                 else:
                     video = generate(bundle, scene, way, seed=seed, steps=settings.steps, guidance=settings.guidance)
+                video = video.float().cpu()
                 kept.add(way, measure(judges, scene, video, pictures), video)
             table[way].append(kept.figures[way])
     distinct = len({world.atlas.names[i] for i in world.indices})
@@ -126,7 +129,7 @@ def fingerprint(bundle: Tora2Bundle, world: World, settings: Settings) -> str:
     digest = hashlib.sha256()
     for name in ("transformer", "vae", "text_encoder"):
         for tensor in bundle.component(name).state_dict().values():
-            digest.update(tensor.detach().float().sum(dtype=torch.float64).numpy().tobytes())
+            digest.update(tensor.detach().float().cpu().sum(dtype=torch.float64).numpy().tobytes())
     for path in sorted(WEIGHTS.glob("*.safetensors")):
         digest.update(path.read_bytes())
     digest.update(world.atlas.pictures[world.indices].float().mean((1, 2, 3)).numpy().tobytes())
@@ -138,8 +141,8 @@ def fingerprint(bundle: Tora2Bundle, world: World, settings: Settings) -> str:
 class _Kept:
     """Figures of one scene, on disk if there is a folder."""
 
-    def __init__(self, out: Path | None, seed: int, key: str):
-        self.out, self.seed, self.key = out, seed, key
+    def __init__(self, out: Path | None, seed: int, key: str, videos: bool = True):
+        self.out, self.seed, self.key, self.videos = out, seed, key, videos
         self.figures: dict[str, Figures] = {}
         if out is not None and self.path.is_file():
             stored: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
@@ -154,12 +157,13 @@ class _Kept:
         self.figures[way] = figures
         if self.out is None:
             return
-        from ..headless.video import Video, write_mp4
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.videos:
+            from ..headless.video import Video, write_mp4
 
-        videos = self.out / "videos"
-        for folder in (self.path.parent, videos):
+            folder = self.out / "videos"
             folder.mkdir(parents=True, exist_ok=True)
-        write_mp4(videos / f"{self.seed:05d} {way}.mp4", Video(video.permute(0, 2, 3, 1), FPS), crf=10)
+            write_mp4(folder / f"{self.seed:05d} {way}.mp4", Video(video.permute(0, 2, 3, 1), FPS), crf=10)
         part = self.path.with_suffix(".part")
         part.write_text(json.dumps({"key": self.key, "figures": self.figures}, indent=1), encoding="utf-8")
         part.replace(self.path)

@@ -77,7 +77,8 @@ class Trainer:
             self.modules.load_state_dict(load_file(self.out / "weights.safetensors", device=args.device))
             self.average = load_file(self.out / "average.safetensors", device=args.device)
             state = torch.load(self.out / "state.pt", map_location=args.device, weights_only=True)
-            self.optimizer.load_state_dict(state["optimizer"])
+            if "optimizer" in state:  # a packed state has none
+                self.optimizer.load_state_dict(state["optimizer"])
             self.step = self.first_step = state["step"]
 
     def autocast(self) -> contextlib.AbstractContextManager:

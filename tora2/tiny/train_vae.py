@@ -127,7 +127,7 @@ def _decibel(error: torch.Tensor) -> float:
 
 def export(vae, atlas, folder: Path) -> dict[str, float]:
     """Writes the half-precision VAE with the measured scaling factor; returns its held-out figures (in float32)."""
-    figures = evaluate(vae, atlas, "heldout_names")
+    figures = evaluate(vae, atlas, "heldout_names", device=str(vae.device))
     vae.register_to_config(scaling_factor=round(1 / figures["latent_std"], 4))
     vae.half().save_pretrained(folder)
     return figures

@@ -9,6 +9,7 @@ files needs the ``onnx`` package, running them does not.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,6 +99,48 @@ class Features:
     is_human: torch.Tensor
 
 
+class Faces(nn.Module):
+    """Detector and embedder of a folder that ``train_detector`` and ``train_identity`` exported."""
+
+    def __init__(self, folder: Path):
+        super().__init__()
+        self.detector = Graph(folder / "det_tiny.onnx")
+        self.embedder = Graph(folder / "embed_tiny.onnx", ("embedding",))
+
+    def forward(self, squares: Squares) -> tuple[torch.Tensor, torch.Tensor]:
+        """Unit vectors [E, D] of the faces, zero where there is none, and where there is one [E]."""
+        count = len(squares.sides)
+        bytes_ = Squares((squares.pictures * 255).round() / 255, squares.sides)
+        points = torch.zeros(count, 5, 2, device=squares.sides.device)
+        found, close = torch.zeros(2, count, dtype=torch.bool, device=squares.sides.device)
+        for canvas in (False, True):
+            pixels = (bytes_.stretched(canvas) * 255).round()
+            sides = squares.sides * (2 if canvas else 1)
+            seen, places = detect(self.detector((pixels - 127.5) / 128), 128 / sides, sides)
+            new = seen & ~found
+            points = torch.where(new[:, None, None], places, points)
+            found, close = found | new, close | (new & canvas)
+        pixels = (align(bytes_, points, close) * 255).round()
+        vectors = F.normalize(self.embedder((pixels - 127.5) / 127.5)[0].float(), dim=-1)
+        return vectors * found[:, None], found
+
+
+class TwinFaceEncoder:
+    """:class:`tora2.personalization.face.FaceEncoder` of square pictures, without insightface, on the CPU."""
+
+    def __init__(self, folder: Path):
+        self.faces = Faces(folder).eval().requires_grad_(False)
+        with torch.no_grad():
+            self.dimension = self.faces.embedder(torch.zeros(1, 3, 112, 112))[0].shape[-1]
+
+    @torch.no_grad()
+    def embed(self, image: torch.Tensor) -> torch.Tensor | None:
+        """Unit vector [D] of the main face of [S, S, 3] in 0..1; None if no face is found."""
+        picture = image.detach().float().cpu().movedim(-1, 0)[None]
+        vectors, found = self.faces(Squares(picture, torch.tensor([picture.shape[-1]])))
+        return vectors[0] if found[0] else None
+
+
 class Twins(nn.Module):
     """Semantic, re-identification and face encoder for batches of references of one size.
 
@@ -110,9 +153,7 @@ class Twins(nn.Module):
         self.semantic = semantic
         self.reid = Graph(reid, ("embedding",))
         self.contract = ReidContract.from_metadata(self.reid.metadata, reid)
-        self.detector = Graph(face / "det_tiny.onnx")
-        self.embedder = Graph(face / "embed_tiny.onnx", ("embedding",))
-        self._tables: dict[tuple, torch.Tensor] = {}
+        self.faces = Faces(face)
 
     @torch.no_grad()
     def forward(self, references: torch.Tensor, masks: torch.Tensor) -> Features:
@@ -121,12 +162,12 @@ class Twins(nn.Module):
         squares = self.squares(references, masks)
         face, is_human = self.faces(squares)
         mean, std = (references.new_tensor(v).view(1, 3, 1, 1) for v in (self.contract.mean, self.contract.std))
-        pixels = squares.resized(self.contract.size, self)
+        pixels = squares.resized(self.contract.size)
         if self.contract.channels == "BGR":
             pixels = pixels.flip(1)
         reid = F.normalize(self.reid((pixels - mean) / std)[0].float(), dim=-1)
         return Features(
-            semantic=self.semantic(squares.resized(self.semantic.size, self)).float(),
+            semantic=self.semantic(squares.resized(self.semantic.size)).float(),
             reid=reid * ~is_human[:, None],
             face=face,
             is_human=is_human,
@@ -154,40 +195,6 @@ class Twins(nn.Module):
         cut = torch.where(valid[..., None], cut, torch.full_like(cut, NEUTRAL))
         return Squares(cut.movedim(-1, 1), sides)
 
-    def faces(self, squares: Squares) -> tuple[torch.Tensor, torch.Tensor]:
-        """Unit vectors [E, D] of the faces, zero where there is none, and where there is one [E]."""
-        count = len(squares.sides)
-        bytes_ = Squares((squares.pictures * 255).round() / 255, squares.sides)
-        points = torch.zeros(count, 5, 2, device=squares.sides.device)
-        found, close = torch.zeros(2, count, dtype=torch.bool, device=squares.sides.device)
-        for canvas in (False, True):
-            pixels = (bytes_.stretched(canvas, self) * 255).round()
-            scale = 128 / (squares.sides * (2 if canvas else 1))
-            seen, places = detect(self.detector((pixels - 127.5) / 128), scale, squares.sides * (2 if canvas else 1))
-            new = seen & ~found
-            points = torch.where(new[:, None, None], places, points)
-            found, close = found | new, close | (new & canvas)
-        pixels = (align(bytes_, points, close) * 255).round()
-        vectors = F.normalize(self.embedder((pixels - 127.5) / 127.5)[0].float(), dim=-1)
-        return vectors * found[:, None], found
-
-    def table(self, kind: str, size: int, largest: int, device: torch.device) -> torch.Tensor:
-        """[largest + 1, size, largest]: row s resizes s pixels to ``size`` along one axis."""
-        key = (kind, size, largest, device)
-        if key not in self._tables:
-            table = torch.zeros(largest + 1, size, largest)
-            for side in range(1, largest + 1):
-                eye = torch.eye(side)[None, None]
-                if kind == "bicubic":
-                    matrix = F.interpolate(eye, (size, side), mode="bicubic", antialias=True)[0, 0]
-                else:
-                    wide = 2 * side if kind == "canvas" else side
-                    matrix = F.interpolate(torch.eye(wide)[None, None], (size, wide), mode="bilinear")[0, 0]
-                    matrix = matrix[:, side // 2 : side // 2 + side] if kind == "canvas" else matrix
-                table[side, :, :side] = matrix
-            self._tables[key] = table.to(device)
-        return self._tables[key]
-
 
 @dataclass
 class Squares:
@@ -196,22 +203,37 @@ class Squares:
     pictures: torch.Tensor
     sides: torch.Tensor
 
-    def resized(self, size: int, twins: Twins) -> torch.Tensor:
+    def resized(self, size: int) -> torch.Tensor:
         """[E, 3, size, size] as ``preparation.resize`` gives."""
-        along = self._along("bicubic", size, twins)
+        along = self._along("bicubic", size)
         whole = self.sides == size
         out = (along @ self.pictures @ along.transpose(-1, -2)).clamp(0, 1)
         if size <= self.pictures.shape[-1]:
             out = torch.where(whole[:, None, None, None], self.pictures[:, :, :size, :size], out)
         return out
 
-    def stretched(self, canvas: bool, twins: Twins, size: int = 128) -> torch.Tensor:
+    def stretched(self, canvas: bool, size: int = 128) -> torch.Tensor:
         """[E, 3, size, size], bilinear; on a canvas of twice the side if asked."""
-        along = self._along("canvas" if canvas else "bilinear", size, twins)
+        along = self._along("canvas" if canvas else "bilinear", size)
         return CANVAS + along @ (self.pictures - CANVAS) @ along.transpose(-1, -2)
 
-    def _along(self, kind: str, size: int, twins: Twins) -> torch.Tensor:
-        return twins.table(kind, size, self.pictures.shape[-1], self.pictures.device)[self.sides][:, None]
+    def _along(self, kind: str, size: int) -> torch.Tensor:
+        return _table(kind, size, self.pictures.shape[-1], self.pictures.device)[self.sides][:, None]
+
+
+@functools.lru_cache(maxsize=64)
+def _table(kind: str, size: int, largest: int, device: torch.device) -> torch.Tensor:
+    """[largest + 1, size, largest]: row s resizes s pixels to ``size`` along one axis."""
+    table = torch.zeros(largest + 1, size, largest)
+    for side in range(1, largest + 1):
+        if kind == "bicubic":
+            matrix = F.interpolate(torch.eye(side)[None, None], (size, side), mode="bicubic", antialias=True)[0, 0]
+        else:
+            wide = 2 * side if kind == "canvas" else side
+            matrix = F.interpolate(torch.eye(wide)[None, None], (size, wide), mode="bilinear")[0, 0]
+            matrix = matrix[:, side // 2 : side // 2 + side] if kind == "canvas" else matrix
+        table[side, :, :side] = matrix
+    return table.to(device)
 
 
 def detect(

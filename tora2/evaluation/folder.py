@@ -1,0 +1,66 @@
+"""The tiny suite on a model folder that was just trained, on any device, also where insightface or PyAV are missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..checkpoints.bundle import Tora2Bundle
+from ..checkpoints.loading import load
+from ..checkpoints.sources import source_at
+from . import report, suite
+from .measures import Judges
+from .networks import WEIGHTS, load_recognizer, load_watcher
+from .scenes import make_world
+
+
+def evaluate_folder(
+    model: Path,
+    atlas: Path,
+    out: Path,
+    *,
+    device: str = "cpu",
+    judges: Path | None = None,
+    scenes: int = 50,
+    entities: int = 2,
+    steps: int = 50,
+) -> suite.Result:
+    """Figures of the model in OUT/result.txt and result.json, and one line a scene and way while it goes.
+
+    Args:
+        judges: folder of watcher.safetensors and recognizer.safetensors; None takes the shipped ones.
+    """
+    where = judges or WEIGHTS
+    result = suite.run(
+        on_device(model, device),
+        make_world(atlas, "heldout_names", entities),
+        Judges(load_watcher(where / "watcher.safetensors"), load_recognizer(where / "recognizer.safetensors")),
+        suite.Settings(scenes=scenes, entities=entities, steps=steps),
+        out=out,
+        videos=importlib.util.find_spec("av") is not None,
+        progress=lambda text: print(text, file=sys.stderr, flush=True),
+    )
+    print(report.table(result))
+    report.write(result, out)
+    return result
+
+
+def on_device(model: Path, device: str) -> Tora2Bundle:
+    """A model's networks in single precision on a device; its ONNX encoders stay on the CPU."""
+    stored = load(source_at(model), torch.float32)
+    parts: dict[str, Any] = {name: stored.component(name) for name in ("tokenizer", "scheduler", "reid")}
+    for name in ("transformer", "vae", "text_encoder", "semantic"):
+        parts[name] = stored.component(name).to(device)
+    parts["face"] = stored.face if importlib.util.find_spec("insightface") else torch_faces(model)
+    return Tora2Bundle.of(stored.name, stored.config, size=stored.size, **parts)
+
+
+def torch_faces(model: Path) -> Any:
+    """The face encoder without insightface (``tora2.tiny.twins``)."""
+    from ..tiny.twins import TwinFaceEncoder
+
+    return TwinFaceEncoder(model / "face_encoder")
