@@ -10,16 +10,18 @@ import { Keyboard } from './keyboard.mjs';
 import { menusOnRelease, openStageMenu } from './menu.mjs';
 import { button, element, setText, text as translate } from './panels/controls.mjs';
 import { createInspector } from './panels/inspector.mjs';
+import { createPresets } from './panels/presets.mjs';
 import { STYLE } from './panels/style.mjs';
 import { createTimeline } from './panels/timeline.mjs';
 import { createToolbar } from './panels/toolbar.mjs';
 import { createTracks } from './panels/tracks.mjs';
+import { createTransfer } from './panels/transfer.mjs';
 import { createPlayback } from './playback.mjs';
 import { Shell } from './shell.mjs';
 import { Stage } from './stage/stage.mjs';
 import { STAGE_STYLE } from './stage/style.mjs';
 import { cycle } from './tools/select.mjs';
-import { toolbarGroups } from './toolbar-groups.mjs';
+import { TOOLBAR_ICONS, toolbarGroups } from './toolbar-groups.mjs';
 import { Value } from './value.mjs';
 
 /** @typedef {import('./types.mjs').Host} Host */
@@ -48,7 +50,7 @@ export function createEditor(root, host) {
   const shadow = root.shadowRoot ?? root.attachShadow({ mode: 'open' });
   const live = element('div', { class: 'hidden-text', attributes: { role: 'status', 'aria-live': 'polite' } });
   const notice = element('div', { class: 'notice', attributes: { role: 'alert', hidden: true } });
-  const main = element('div', { class: 'tora2' }, notice, live);
+  const main = element('div', { class: 'tora2' }, live);
   shadow.replaceChildren(element('style', { text: STYLE + STAGE_STYLE }), main);
 
   /** @param {string} key @param {Record<string, string|number>} [values] */
@@ -61,7 +63,7 @@ export function createEditor(root, host) {
 
   /** @type {Set<string>} what the panels have not been told yet */
   let stale = new Set(ALL);
-  /** @type {Panel[]} */
+  /** @type {Pick<Panel, 'update'|'dispose'>[]} */
   const panels = [];
 
   const store = new Store(emptyDocument(host.canvas()));
@@ -73,6 +75,7 @@ export function createEditor(root, host) {
     stale = new Set(ALL);
     frames.request();
   });
+  const popped = () => main.querySelector(':popover-open') !== null;
   let pressed = false;
   const value = new Value(store, host, {
     busy: () => pressed || keyboard.held || stage.input.gesture !== null, problem: showProblem, text,
@@ -82,21 +85,25 @@ export function createEditor(root, host) {
     store, host, playback, frames, text, say,
     commit: () => queueMicrotask(() => value.settle()),
     focused: () => shell.isLarge() || (shadow.activeElement !== null && root.ownerDocument.activeElement === root),
+    popped,
     menu: (at, pointer) => openStageMenu(desk, commands, at, pointer),
   });
   const clipboard = new Clipboard(main, { store, host, text, say });
   const desk = { store, host, playback, stage, clipboard, text, say, shell };
   const commands = createCommands(desk);
   const context = { store, host, playback, commands };
-  const groups = toolbarGroups(context, text, { openBackground: (anchor) => openBackground(desk, anchor) });
-  const toolbar = createToolbar(context, groups, { toggleSmooth: 'smooth' });
+  const presets = createPresets(context);
+  const transfer = createTransfer(context);
+  const toolbar = createToolbar(context, toolbarGroups(commands, text, {
+    background: (anchor) => openBackground(desk, anchor), shapes: presets.open, transfer: () => transfer.open(),
+  }), TOOLBAR_ICONS);
   const tracks = createTracks(context);
   const inspector = createInspector(context);
   const timeline = createTimeline(context);
   const side = element('div', { class: 'side' }, tracks.element, inspector.element);
   /** @type {Keyboard} */
   const keyboard = new Keyboard(main, {
-    commands, stage, settle: () => value.settle(),
+    commands, stage, popped, settle: () => value.settle(),
     cycle: (step) => {
       const { last } = stage.input;
       if (!last) return false;
@@ -106,8 +113,9 @@ export function createEditor(root, host) {
     menu: openMenuByKeyboard,
   });
 
-  panels.push(toolbar, tracks, inspector, timeline);
-  shell.fill({ toolbar: toolbar.element, stage: stage.element, timeline: timeline.element, side });
+  panels.push(toolbar, tracks, inspector, timeline, presets, transfer);
+  main.append(transfer.element);
+  shell.fill({ toolbar: toolbar.element, stage: stage.element, timeline: timeline.element, side, notice });
 
   const stops = [
     store.subscribe((changed) => {
@@ -193,6 +201,7 @@ export function createEditor(root, host) {
       return value.get();
     },
     set value(given) {
+      stage.input.cancel();
       value.set(given);
     },
     store,

@@ -14,7 +14,8 @@ export class Shell {
   constructor(root, text, changed) {
     this.root = root;
     this.changed = changed;
-    /** @type {{toolbar: HTMLElement, stage: HTMLElement, timeline: HTMLElement, side: HTMLElement}|null} */
+    /** @type {{toolbar: HTMLElement, stage: HTMLElement, timeline: HTMLElement, side: HTMLElement,
+     * notice: HTMLElement}|null} */
     this.parts = null;
     this.frame = element('div', { class: 'frame', attributes: { 'data-drop-text': text('stage.drop') } });
     this.back = button({ label: text('command.small'), icon: 'small', showLabel: true, run: () => this.closeLarge() });
@@ -36,7 +37,7 @@ export class Shell {
   /** @param {NonNullable<Shell['parts']>} parts */
   fill(parts) {
     this.parts = parts;
-    this.frame.append(parts.toolbar, parts.stage, parts.timeline, parts.side);
+    this.frame.append(parts.toolbar, parts.stage, parts.timeline, parts.side, parts.notice);
     this.observer.observe(this.frame);
     this.relayout();
   }

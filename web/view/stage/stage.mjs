@@ -46,6 +46,7 @@ export class Stage {
    * @param {(text: string, level?: 'info'|'warn') => void} options.say
    * @param {() => void} options.commit
    * @param {() => boolean} options.focused
+   * @param {() => boolean} options.popped
    * @param {(at: {x: number, y: number}, pointer: import('../tools/surface.mjs').Pointer) => void} options.menu
    */
   constructor(options) {
@@ -93,7 +94,8 @@ export class Stage {
       },
     };
     this.input = new PointerInput({
-      element: this.element, surface: this.surface, focused: options.focused, menu: options.menu,
+      element: this.element, surface: this.surface, focused: options.focused, popped: options.popped,
+      menu: options.menu,
       forward: (event) => host.forwardPan?.(event),
       view: () => this.viewChanged(),
       measured: (work) => frames.measured(work),

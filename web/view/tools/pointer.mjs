@@ -25,6 +25,7 @@ export class PointerInput {
    * @param {object} options
    * @param {HTMLElement} options.element the stage
    * @param {Surface} options.surface
+   * @param {() => boolean} options.popped a menu or pop-up is open: the next press only closes it
    * @param {() => boolean} options.focused whether wheel and middle button are ours
    * @param {(event: PointerEvent) => void} options.forward hands a middle-button pan to the graph
    * @param {(at: {x: number, y: number}, pointer: Pointer) => void} options.menu in client pixels
@@ -163,7 +164,7 @@ export class PointerInput {
       this.fingers.set(event.pointerId, [event.clientX, event.clientY]);
       if (this.fingers.size === 2) return this.#beginPinch();
     }
-    if (this.gesture || event.button > 1 || this.pinch) return;
+    if (this.gesture || event.button > 1 || this.pinch || this.options.popped()) return;
     element.focus({ preventScroll: true });
     element.setPointerCapture(event.pointerId);
     const pointer = this.read(event);
