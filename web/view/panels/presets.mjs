@@ -102,7 +102,8 @@ export function createPresets({ store, host }) {
       field('x', 'centerX', { unit: 'px' }), field('y', 'centerY', { unit: 'px' }),
       field('width', 'width', { unit: 'px', min: 1 }), field('height', 'height', { unit: 'px', min: 1 }),
       field('rotation', 'rotation', { unit: '°' }), field('turns', 'turns', { min: 0.25, max: 100, step: 0.25, digits: 2 }),
-      field('points', 'points', { min: 3, max: 64 }), field('factor', 'factor', { unit: '%', min: 5, max: 1000, step: 5 }), field('seed', 'seed', { min: 1, max: 9999 }),
+      field('points', 'points', { min: 3, max: 64 }),
+      field('factor', 'factor', { unit: '%', min: 5, max: 1000, step: 5 }), field('seed', 'seed', { min: 1, max: 9999 }),
     ];
     const drawing = svg('svg', { class: 'drawing', role: 'img', 'aria-label': say('presets.preview') });
     const make = button({ label: say('presets.new'), showLabel: true, class: 'primary', run: () => insert('new') });

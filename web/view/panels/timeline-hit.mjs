@@ -30,6 +30,7 @@ export function laneHit(document, lanes, scale, at, { reach, handles }) {
   const hit = { track, part: 'lane', point: -1, implied: false, time };
   if (at.x < scale.head) return { ...hit, part: 'name' };
   const found = document.tracks[track];
+  if (!found) return null; // gone since the lanes were last shown
   const { keys } = laneFacts(found, document);
   let best = reach;
   for (const key of keys) {
@@ -70,7 +71,7 @@ export function keysWithin(document, lanes, scale, box) {
   const found = [];
   lanes.forEach((track, lane) => {
     const middle = (lane + 0.5) * LANE;
-    if (middle < box.top || middle > box.bottom) return;
+    if (middle < box.top || middle > box.bottom || !document.tracks[track]) return;
     for (const key of laneFacts(document.tracks[track], document).keys) {
       const x = scale.x(key.frame);
       if (x >= box.left && x <= box.right) found.push([track, key.index]);

@@ -34,7 +34,7 @@ export function laneKeys({ store, host, playback }, lanes, menu) {
     const shown = lanes();
     const { track, keys, place } = current();
     const next = shown[Math.min(Math.max(shown.indexOf(track) + step, 0), shown.length - 1)];
-    if (next === undefined) return;
+    if (!store.document.tracks[next]) return;
     const others = laneFacts(store.document.tracks[next], store.document).keys;
     const frame = place < 0 ? store.frame : keys[place].frame;
     choose(next, others.reduce((best, key) =>

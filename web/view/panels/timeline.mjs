@@ -164,6 +164,7 @@ export function createTimeline(context) {
     const points = pointsByTrack(selection.points);
     for (let lane = first; lane < last; lane++) {
       const index = lanes[lane];
+      if (!document.tracks[index]) continue; // gone since the lanes were arranged
       context2d.save();
       context2d.translate(0, lane * LANE - top);
       drawLane(context2d, {

@@ -5,11 +5,12 @@ import { MAX_TRACKS, PALETTE, createPoint } from '../../core/document.mjs';
 import { addTrack, duplicateTracks, removeTracks, renameTrack, reorderTrack, setTrack } from '../../core/edits.mjs';
 import { matchEntities } from '../../core/names.mjs';
 import { activeTrack, select, toggle } from '../../core/selection.mjs';
-import { button, element, setText, text } from './controls.mjs';
+import { button, element, setText, shown, text } from './controls.mjs';
 import { nameField } from './name-field.mjs';
 import { activeElement, openMenu } from './popover.mjs';
-import { createRow, missingRow } from './track-row.mjs';
+import { trackItems } from './track-menu.mjs';
 import { makeReorderable } from './track-reorder.mjs';
+import { createRow, missingRow } from './track-row.mjs';
 
 /** @typedef {import('../types.mjs').Context} Context */
 /** @typedef {import('../types.mjs').Entity} Entity */
@@ -54,7 +55,19 @@ export function createTracks({ store, host }) {
     show();
   });
   const stopReordering = makeReorderable(scroll, () => order.map((id) => /** @type {any} */ (rows.get(id)).element), (from, to) =>
-    store.edit(say('step.reorder'), (document) => reorderTrack(document, from, to)));
+    edit('step.reorder', (document) => reorderTrack(document, from, to)));
+
+  /**
+   * An edit made here. It shows at once, because the focus goes to where things are afterwards.
+   * @param {string} step
+   * @param {Parameters<typeof store.edit>[1]} change
+   * @param {{merge?: string}} [how]
+   */
+  function edit(step, change, how) {
+    const done = store.edit(say(step), change, how);
+    show();
+    return done;
+  }
 
   function show() {
     const { document, selection } = store;
@@ -108,7 +121,7 @@ export function createTracks({ store, host }) {
       if (action === 'menu') openActions(index, anchor);
       else if (action === 'solo') showOnly(isAlone(index) ? null : index);
       else flip(index, action === 'hide' ? 'hidden' : 'locked');
-    }, (color, merge) => store.edit(say('step.color'), (document) => setTrack(document, order.indexOf(id), { color }), { merge }));
+    }, (color, merge) => edit('step.color', (document) => setTrack(document, order.indexOf(id), { color }), { merge }));
     row.element.dataset.track = String(id);
     rows.set(id, row);
     return row;
@@ -195,7 +208,7 @@ export function createTracks({ store, host }) {
     const sideways = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (vertical && event.altKey) {
       const to = index + vertical;
-      if (store.edit(say('step.reorder'), (document) => reorderTrack(document, index, to))) focusRow(to);
+      if (edit('step.reorder', (document) => reorderTrack(document, index, to))) focusRow(to);
     } else if (vertical || event.key === 'Home' || event.key === 'End') {
       const last = order.length - 1;
       const to = event.key === 'Home' ? 0 : event.key === 'End' ? last : Math.min(Math.max(index + (vertical ?? 0), 0), last);
@@ -243,21 +256,21 @@ export function createTracks({ store, host }) {
    */
   function flip(index, field) {
     const on = !store.document.tracks[index][field];
-    store.edit(say(field === 'hidden' ? 'step.hide' : 'step.lock'), (document) =>
+    edit(field === 'hidden' ? 'step.hide' : 'step.lock', (document) =>
       affected(index).reduce((result, track) => setTrack(result, track, { [field]: on }), document));
   }
 
   /** @param {number} index */
   function remove(index) {
     const gone = affected(index);
-    store.edit(say('step.delete'), (document) => removeTracks(document, gone));
+    edit('step.delete', (document) => removeTracks(document, gone));
     focusRow(Math.min(Math.min(...gone), store.document.tracks.length - 1));
   }
 
   /** @param {number} index */
   function duplicate(index) {
     const tracks = affected(index);
-    store.edit(say('step.duplicate'), (document) => duplicateTracks(document, tracks, { dx: COPY_SHIFT, dy: COPY_SHIFT }));
+    edit('step.duplicate', (document) => duplicateTracks(document, tracks, { dx: COPY_SHIFT, dy: COPY_SHIFT }));
   }
 
   /** @param {number} index */
@@ -267,7 +280,7 @@ export function createTracks({ store, host }) {
 
   /** @param {number|null} only the one track to show, or null for all */
   function showOnly(only) {
-    store.edit(say('step.hide'), (document) =>
+    edit('step.hide', (document) =>
       document.tracks.reduce((result, _, track) => setTrack(result, track, { hidden: only !== null && track !== only }), document));
   }
 
@@ -282,7 +295,7 @@ export function createTracks({ store, host }) {
       value: store.document.tracks[index].name,
       label: say('tracks.name'),
       entities: () => entities,
-      accept: (next) => store.edit(say('step.rename'), (document) => renameTrack(document, order.indexOf(id), next)),
+      accept: (next) => edit('step.rename', (document) => renameTrack(document, order.indexOf(id), next)),
       done: () => {
         const back = activeElement(list) === null || activeElement(list) === field.input;
         if (field.input.isConnected) field.input.replaceWith(name);
@@ -299,26 +312,15 @@ export function createTracks({ store, host }) {
    * @param {{x: number, y: number}} [at]
    */
   function openActions(index, anchor, at) {
-    const track = store.document.tracks[index];
-    const names = { name: track.name };
-    const full = store.document.tracks.length >= MAX_TRACKS;
-    const move = (/** @type {number} */ to) => () => {
-      store.edit(say('step.reorder'), (document) => reorderTrack(document, index, to));
-      focusRow(to);
-    };
-    openMenu(anchor, [
-      { label: say('tracks.rename'), keys: 'F2', icon: 'labels', run: () => rename(index) },
-      { label: say('tracks.duplicate'), keys: 'Ctrl+D', icon: 'duplicate', disabled: full, run: () => duplicate(index) },
-      { label: say('tracks.delete'), keys: 'Del', icon: 'delete', run: () => remove(index) },
-      null,
-      { label: say('tracks.up'), keys: 'Alt+↑', disabled: index === 0, run: move(index - 1) },
-      { label: say('tracks.down'), keys: 'Alt+↓', disabled: index === order.length - 1, run: move(index + 1) },
-      null,
-      { label: say(track.hidden ? 'tracks.showIt' : 'tracks.hideIt'), keys: 'H', icon: track.hidden ? 'eye' : 'eyeOff', run: () => flip(index, 'hidden') },
-      { label: say(track.locked ? 'tracks.unlockIt' : 'tracks.lockIt'), keys: 'L', icon: track.locked ? 'unlock' : 'lock', run: () => flip(index, 'locked') },
-      { label: say('tracks.solo'), keys: say('tracks.soloKeys'), disabled: order.length < 2, run: () => showOnly(index) },
-      { label: say('tracks.showAll'), disabled: !store.document.tracks.some(({ hidden }) => hidden), run: () => showOnly(null) },
-    ], { label: say('tracks.menu', names), at });
+    const { tracks } = store.document;
+    openMenu(anchor, trackItems(say, tracks, index, {
+      rename: () => rename(index), duplicate: () => duplicate(index), remove: () => remove(index), showOnly,
+      flip: (field) => flip(index, field),
+      move: (to) => {
+        edit('step.reorder', (document) => reorderTrack(document, index, to));
+        focusRow(to);
+      },
+    }), { label: say('tracks.menu', { name: shown(tracks[index].name) }), at });
   }
 
   function startTrack() {
@@ -329,7 +331,7 @@ export function createTracks({ store, host }) {
   function createFor(entity) {
     const index = store.document.tracks.length;
     const y = 0.5 + 0.08 * ((index % 7) - 3);
-    const made = store.edit(say('step.newTrack'), (document) => {
+    const made = edit('step.newTrack', (document) => {
       const next = addTrack(document, [createPoint(0.25, y), createPoint(0.75, y)], { name: entity.name });
       return next === document ? document : { document: next, selection: select({ tracks: [next.tracks.length - 1] }) };
     });
