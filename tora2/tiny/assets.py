@@ -79,16 +79,16 @@ class Atlas:
         picture = self.pictures[index].float() / 255
         return torch.cat([picture[:3] * picture[3:], picture[3:]])
 
-    def save(self, folder: str | Path, quality: int | None = None) -> None:
-        """Write plain pixels, or WebP of this quality (100 keeps every pixel, alpha is always kept)."""
+    def save(self, folder: str | Path, bits: int | None = None) -> None:
+        """Write plain pixels, or lossless WebP of colours that keep so many bits (8 are all; alpha keeps all)."""
         from safetensors.torch import save_file
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        if quality is None:
+        if bits is None:
             save_file({"pictures": self.pictures}, folder / PLAIN)
         else:
-            files = [_to_webp(picture, quality) for picture in self.pictures]
+            files = [_to_webp(picture, bits) for picture in self.pictures]
             ends = torch.tensor([len(file) for file in files]).cumsum(0)
             content = torch.frombuffer(bytearray(b"".join(files)), dtype=torch.uint8)
             save_file({"content": content, "ends": ends}, folder / COMPACT)
@@ -113,12 +113,15 @@ class Atlas:
         return cls(torch.stack(pictures), **meta)
 
 
-def _to_webp(picture: torch.Tensor, quality: int) -> bytes:
+def _to_webp(picture: torch.Tensor, bits: int) -> bytes:
+    """A picture [4, S, S] whose colours keep their highest bits, and are black where nothing is seen."""
     from PIL import Image
 
-    content = io.BytesIO()
-    image = Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy(), "RGBA")
-    image.save(content, "WEBP", quality=quality, lossless=quality == 100, exact=quality == 100, method=6)
+    lost, content = 8 - bits, io.BytesIO()
+    middle = (1 << lost) >> 1
+    colours = torch.where(picture[3:] > 0, (picture[:3] >> lost << lost) + middle, 0)
+    image = torch.cat([colours, picture[3:]]).permute(1, 2, 0).contiguous().numpy()
+    Image.fromarray(image).save(content, "WEBP", lossless=True, quality=60, method=2)
     return content.getvalue()
 
 
@@ -208,10 +211,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--size", type=int, default=ATLAS_SIZE)
     parser.add_argument("--compact", action="store_true", help="only write an atlas again, as WebP")
-    parser.add_argument("--quality", type=int, default=90, help="of the WebP; 100 loses nothing")
+    parser.add_argument(
+        "--bits", type=int, default=6, help="that a compact atlas keeps of each colour; 8 loses nothing"
+    )
     args = parser.parse_args(argv)
     if args.compact:
-        Atlas.load(args.packages).save(args.out, args.quality)
+        Atlas.load(args.packages).save(args.out, args.bits)
         return
     atlas = build_atlas(args.packages, args.size)
     atlas.save(args.out)
