@@ -101,6 +101,7 @@ export function numberField(options) {
       accept();
       input.select();
     } else if (event.key === 'Escape') {
+      event.preventDefault(); // or the browser would close the window around it
       show(value);
       input.blur();
     } else if (event.key !== 'Tab') {

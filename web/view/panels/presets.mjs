@@ -165,7 +165,10 @@ export function createPresets({ store, host }) {
       class: 'sheet',
       on: {
         keydown: (/** @type {KeyboardEvent} */ event) => {
-          if (event.key === 'Escape') opened?.close();
+          if (event.key === 'Escape') {
+            event.preventDefault(); // or the browser would close the window below as well
+            opened?.close();
+          }
           if (event.key !== 'Tab') event.stopPropagation();
         },
       },

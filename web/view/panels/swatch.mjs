@@ -54,7 +54,10 @@ export function swatch(options) {
         cells[Math.min(Math.max(index + step, 0), cells.length - 1)].focus();
         event.preventDefault();
       }
-      if (event.key === 'Escape') opened.close();
+      if (event.key === 'Escape') {
+        event.preventDefault(); // or the browser would close the window below as well
+        opened.close();
+      }
       if (event.key !== 'Tab') event.stopPropagation();
     });
     (cells.find((cell) => cell.getAttribute('aria-pressed') === 'true') ?? cells[0]).focus();
