@@ -94,7 +94,7 @@ class EditorPage:
             [node, scale, *at],
         )
         self.frames(6)
-        self.page.locator(f"{WIDGET} .stage").first.wait_for(state="attached", timeout=30_000)
+        self.stages().first.wait_for(timeout=30_000)
         self.frames(4)
 
     def value(self, node: str) -> str:
@@ -120,9 +120,13 @@ class EditorPage:
 
     # The editor
 
+    def stages(self) -> Any:
+        """The drawing surfaces that are on the screen."""
+        return self.page.locator(f"{WIDGET} .stage").filter(visible=True)
+
     def stage(self, index: int = 0) -> dict[str, float]:
         """Where the drawing surface is on the page: x, y, width, height."""
-        return self.page.locator(f"{WIDGET} .stage").nth(index).bounding_box()
+        return self.stages().nth(index).bounding_box()
 
     def place(self, x: float, y: float, index: int = 0) -> tuple[float, float]:
         """A place of the page from parts of the stage."""
@@ -156,7 +160,7 @@ class EditorPage:
 
     def focus(self, index: int = 0) -> None:
         """The focus on the drawing surface, as Tab would give it."""
-        self.page.locator(f"{WIDGET} .stage").nth(index).focus()
+        self.stages().nth(index).focus()
 
     def draw(self, *tracks: list[tuple[float, float]], index: int = 0) -> None:
         """Draw tracks point by point with the mouse."""
