@@ -10,12 +10,14 @@ from comfy_api.latest import io
 
 from ..tora2.conditions import Entity
 from ..tora2.errors import EncoderError
+from ..tora2.personalization.preparation import entity_mask
 from . import host, sockets
 
 logger = logging.getLogger(__name__)
 
 MAX_ENTITIES = 16
 KINDS = ("auto", "human", "object")
+MASKS = ("auto", "entity", "background")
 
 
 class Tora2Entity(io.ComfyNode):
@@ -43,8 +45,8 @@ class Tora2Entity(io.ComfyNode):
                     "mask",
                     optional=True,
                     tooltip=(
-                        "Optional mask of the entity in the picture, white on the entity; the rest is removed. Load "
-                        "Image's mask is white where the picture is transparent, so invert it first."
+                        "Optional mask that parts the entity from its background, which is removed: Load Image's mask "
+                        "of a transparent picture, or what you painted in the mask editor."
                     ),
                 ),
                 io.String.Input(
@@ -71,6 +73,16 @@ class Tora2Entity(io.ComfyNode):
                     dynamic_prompts=False,
                     tooltip="Name of the track in the drawing; empty takes the track that is named like the phrase.",
                 ),
+                io.Combo.Input(
+                    "mask_shows",
+                    options=list(MASKS),
+                    default="auto",
+                    tooltip=(
+                        "What is white in the mask. auto takes the side that touches the picture's border for the "
+                        "background; choose entity if the entity fills the picture up to its border."
+                    ),
+                    advanced=True,
+                ),
             ],
             outputs=[sockets.Entity.Output(display_name="entity", tooltip="For Tora2 Extract Personalization.")],
         )
@@ -81,10 +93,11 @@ class Tora2Entity(io.ComfyNode):
         phrase: str,
         kind: str,
         track: str,
+        mask_shows: str,
         image: torch.Tensor | None = None,
         mask: torch.Tensor | None = None,
     ) -> io.NodeOutput:
-        return io.NodeOutput(Entity(phrase.strip(), image, mask, kind, track.strip()))
+        return io.NodeOutput(Entity(phrase.strip(), image, entity_mask(mask, mask_shows), kind, track.strip()))
 
 
 class Tora2ExtractPersonalization(io.ComfyNode):

@@ -25,7 +25,7 @@ IDS = {
     ),
     "Tora2ExportTrajectories": (["trajectories", "format", "track"], ["STRING"]),
     "Tora2EncodeTrajectories": (["model", "trajectories", "strength", "start", "end"], ["TORA2_MOTION", "IMAGE"]),
-    "Tora2Entity": (["image", "mask", "phrase", "kind", "track"], ["TORA2_ENTITY"]),
+    "Tora2Entity": (["image", "mask", "phrase", "kind", "track", "mask_shows"], ["TORA2_ENTITY"]),
     "Tora2ExtractPersonalization": (["model", "entities"], ["TORA2_PERSONALIZATION", "IMAGE"]),
     "Tora2BindEntities": (["model", "text", "motion", "personalization"], ["TORA2_CONDITIONING"]),
     "Tora2Sampler": (

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tora2.errors import EncoderError
-from tora2.personalization.preparation import prepare_reference, resize, square_reference
+from tora2.personalization.preparation import entity_mask, prepare_reference, resize, square_reference
 
 
 def picture(height, width, colour=(1.0, 0.0, 0.0)):
@@ -130,3 +130,27 @@ def test_resize_keeps_leading_dimensions_and_the_right_size():
     assert resize(images, 16) is images
     assert resize(images, 8).shape == (2, 3, 8, 8)
     assert torch.allclose(resize(images, 8)[1], resize(images[1], 8))
+
+
+def test_load_images_mask_of_a_transparent_picture_and_a_painted_one_mean_the_same():
+    painted = box_mask(40, 60, 10, 30, 20, 50)
+    for mask in (painted, painted[None], 1 - painted, (1 - painted)[None]):
+        assert torch.equal(entity_mask(mask, "auto").reshape(40, 60), painted)
+    assert torch.equal(entity_mask(1 - painted, "background"), painted)
+    assert torch.equal(entity_mask(1 - painted, "entity"), 1 - painted)
+
+
+def test_an_entity_may_touch_some_of_the_border():
+    standing = box_mask(40, 60, 10, 40, 20, 50)
+    assert torch.equal(entity_mask(standing, "auto"), standing)
+    assert torch.equal(entity_mask(1 - standing, "auto"), standing)
+
+
+@pytest.mark.parametrize("mask", [None, torch.zeros(1, 64, 64), torch.ones(8, 8), torch.zeros(0, 4, 4)])
+def test_a_mask_without_any_difference_says_nothing(mask):
+    assert entity_mask(mask, "auto") is None
+
+
+def test_masks_of_a_pixel_or_a_row_do_not_break_it():
+    assert entity_mask(torch.tensor([[0.0, 1.0]]), "auto").shape == (1, 2)
+    assert entity_mask(torch.tensor([[0.0], [1.0], [0.0]]), "auto").shape == (3, 1)

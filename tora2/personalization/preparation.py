@@ -102,6 +102,28 @@ def _read_image(image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]
     return image[:3].expand(3, -1, -1), alpha
 
 
+def entity_mask(mask: torch.Tensor | None, shows: str) -> torch.Tensor | None:
+    """A mask that is 1 on the entity, of one that may mark the entity or all the rest.
+
+    ComfyUI's LoadImage marks what is transparent, its mask editor what was painted, and both come out of one socket.
+
+    Args:
+        mask: [..., h, w] in 0..1; None stays None.
+        shows: ``entity``, ``background``, or ``auto``: the border belongs to the background, and a mask without any
+            difference (LoadImage's of a picture without transparency) says nothing.
+    """
+    if mask is None or shows == "entity":
+        return mask
+    if shows == "auto":
+        if mask.numel() == 0 or mask.max() == mask.min():
+            return None
+        rows, columns = mask[..., [0, -1], :], mask[..., 1:-1, :][..., [0, -1]]
+        border = torch.cat([rows.flatten(), columns.flatten()])
+        if border.float().mean() < 0.5:
+            return mask
+    return 1 - mask
+
+
 def _read_mask(mask: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     """Return the mask as [H, W] float32 in 0..1 of the picture's size."""
     mask = _floats(mask, "mask")
