@@ -8,8 +8,9 @@ import { MAX_TRACKS, createPoint, createTrack } from '../core/drawing.mjs';
 import { curveOf } from '../core/geometry.mjs';
 import { NOTHING, activeTrack, select } from '../core/selection.mjs';
 import { keyAt, keyPoint, findKey, unkeyPoint } from '../core/timing.mjs';
-import { align, distribute, mirror, rotate, scale } from '../core/transform.mjs';
-import { selectedPoints } from './tools/select.mjs';
+import { mirror, rotate, scale } from '../core/transform.mjs';
+import { alignObjects, distributeObjects } from './panels/arrange.mjs';
+import { selectedPoints } from './tools/candidates.mjs';
 
 /** @typedef {import('./types.mjs').Document} Document */
 /** @typedef {import('./types.mjs').Selection} Selection */
@@ -75,19 +76,19 @@ export function editCommands(desk, define) {
   edits('scaleDown', ['Mod+Shift+ArrowDown'], 'step.scale', (document) => scale(document, points(), 1 / 1.1, 1 / 1.1));
   edits('rotateLeft', ['Mod+Shift+ArrowLeft'], 'step.rotate', (document) => rotate(document, points(), -Math.PI / 36));
   edits('rotateRight', ['Mod+Shift+ArrowRight'], 'step.rotate', (document) => rotate(document, points(), Math.PI / 36));
-  /** @param {number} least */
+  /** @param {number} least how many objects: points, or whole tracks where no points are selected */
   const atLeast = (least) => {
     const { tracks, points: chosen } = store.selection;
-    let count = chosen.length;
-    for (const index of chosen.length ? [] : tracks) count += store.document.tracks[index].points.length;
-    return editable() && count >= least;
+    return editable() && (chosen.length || tracks.length) >= least;
   };
-  const several = () => atLeast(2);
   for (const edge of /** @type {const} */ (['left', 'center', 'right', 'top', 'middle', 'bottom'])) {
-    edits(`align${edge[0].toUpperCase()}${edge.slice(1)}`, [], 'step.align', (document) => align(document, points(), edge), several);
+    const name = `align${edge[0].toUpperCase()}${edge.slice(1)}`;
+    edits(name, [], 'step.align', (document, selection) => alignObjects(document, selection, edge, 'selection'), () => atLeast(2));
   }
-  edits('distributeX', [], 'step.distribute', (document) => distribute(document, points(), 'horizontal'), () => atLeast(3));
-  edits('distributeY', [], 'step.distribute', (document) => distribute(document, points(), 'vertical'), () => atLeast(3));
+  for (const axis of /** @type {const} */ (['x', 'y'])) {
+    const name = `distribute${axis.toUpperCase()}`;
+    edits(name, [], 'step.distribute', (document, selection) => distributeObjects(document, selection, axis), () => atLeast(3));
+  }
 
   edits('key', ['K'], 'step.addKey', (document, { tracks, points: chosen }) => (chosen.length === 1
     ? keyPoint(document, chosen[0][0], chosen[0][1], store.frame)

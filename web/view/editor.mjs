@@ -20,7 +20,7 @@ import { createPlayback } from './playback.mjs';
 import { Shell } from './shell.mjs';
 import { Stage } from './stage/stage.mjs';
 import { STAGE_STYLE } from './stage/style.mjs';
-import { cycle } from './tools/select.mjs';
+import { cycle } from './tools/candidates.mjs';
 import { TOOLBAR_ICONS, toolbarGroups } from './toolbar-groups.mjs';
 import { Value } from './value.mjs';
 
@@ -75,7 +75,8 @@ export function createEditor(root, host) {
     stale = new Set(ALL);
     frames.request();
   });
-  const popped = () => main.querySelector(':popover-open') !== null;
+  /** @returns {HTMLElement|null} an open menu or pop-up */
+  const popup = () => main.querySelector(':popover-open');
   let pressed = false;
   const value = new Value(store, host, {
     busy: () => pressed || keyboard.held || stage.input.gesture !== null, problem: showProblem, text,
@@ -85,7 +86,7 @@ export function createEditor(root, host) {
     store, host, playback, frames, text, say,
     commit: () => queueMicrotask(() => value.settle()),
     focused: () => shell.isLarge() || (shadow.activeElement !== null && root.ownerDocument.activeElement === root),
-    popped,
+    popped: () => popup() !== null,
     menu: (at, pointer) => openStageMenu(desk, commands, at, pointer),
   });
   const clipboard = new Clipboard(main, { store, host, text, say });
@@ -103,7 +104,12 @@ export function createEditor(root, host) {
   const side = element('div', { class: 'side' }, tracks.element, inspector.element);
   /** @type {Keyboard} */
   const keyboard = new Keyboard(main, {
-    commands, stage, popped, settle: () => value.settle(),
+    commands, stage, settle: () => value.settle(),
+    closePopped: () => {
+      const open = popup();
+      open?.hidePopover();
+      return open !== null;
+    },
     cycle: (step) => {
       const { last } = stage.input;
       if (!last) return false;

@@ -34,15 +34,15 @@ export class Keyboard {
    * @param {import('./stage/stage.mjs').Stage} options.stage
    * @param {(step: number) => boolean} options.cycle selects the next thing under the pointer; whether there was one
    * @param {() => void} options.menu the context menu, by the keyboard
-   * @param {() => boolean} options.popped a menu or pop-up is open, whose Escape this is
+   * @param {() => boolean} options.closePopped closes an open menu or pop-up; whether there was one
    * @param {() => void} options.settle an edit by held keys is finished
    */
-  constructor(element, { commands, stage, cycle, menu, popped, settle }) {
+  constructor(element, { commands, stage, cycle, menu, closePopped, settle }) {
     this.stage = stage;
     this.commands = commands;
     this.cycle = cycle;
     this.menu = menu;
-    this.popped = popped;
+    this.closePopped = closePopped;
     this.settle = settle;
     /** @type {Map<string, import('./types.mjs').Command>} */
     this.byKey = new Map();
@@ -86,7 +86,7 @@ export class Keyboard {
       this.stage.input.refresh();
       return true;
     }
-    if (name === 'Escape' && this.popped()) return false;
+    if (name === 'Escape' && this.closePopped()) return true;
     if (name === 'Tab' || name === 'Shift+Tab') return this.cycle(name === 'Tab' ? 1 : -1);
     if (name === 'ContextMenu' || name === 'Shift+F10') {
       this.menu();

@@ -5,7 +5,7 @@ import { createPoint } from '../core/drawing.mjs';
 import { activeTrack, select } from '../core/selection.mjs';
 import { openMenu } from './panels/popover.mjs';
 import { keyText } from './panels/toolbar.mjs';
-import { candidates } from './tools/select.mjs';
+import { candidates } from './tools/candidates.mjs';
 
 /** @typedef {import('./commands.mjs').Desk} Desk */
 /** @typedef {import('./types.mjs').Commands} Commands */

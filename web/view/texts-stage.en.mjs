@@ -174,4 +174,5 @@ export const STAGE_TEXTS = Object.freeze({
   'step.anchors': 'Still points at the border',
   'step.background': 'Background picture',
   'step.canvas': 'Canvas',
+  'step.clear': 'Delete all tracks',
 });

@@ -12,7 +12,7 @@ import { optionsOf } from '../options.mjs';
 import { element, setText, shown } from '../panels/controls.mjs';
 import { transformBox } from '../tools/box.mjs';
 import { PointerInput } from '../tools/pointer.mjs';
-import { selectedPoints } from '../tools/select.mjs';
+import { selectedPoints } from '../tools/candidates.mjs';
 import { Camera } from './camera.mjs';
 import { drawActors } from './draw-actors.mjs';
 import { drawBand, drawBox, drawPoints, drawPromise, drawSnapLines, drawStroke } from './draw-marks.mjs';
