@@ -20,7 +20,13 @@ def build_parser() -> argparse.ArgumentParser:
         if importlib.util.find_spec(f"{__package__}.cli.{name}") is None:
             continue
         module = importlib.import_module(f".cli.{name}", __package__)
-        command = commands.add_parser(name, help=module.HELP, description=module.HELP)
+        command = commands.add_parser(
+            name,
+            help=module.HELP,
+            description=module.HELP,
+            epilog=getattr(module, "EPILOG", None),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         module.add_arguments(command)
         command.set_defaults(main=module.main)
     return parser

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import statistics
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ..acceleration.compiling import share_graph_between_entity_counts
+from ..acceleration.settings import Acceleration
 from ..conditions import VideoSize
 from ..errors import Tora2Error
+from .timing import Budget, timed
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "tiny": {"num_attention_heads": 4, "num_layers": 6, "time_embed_dim": 128, "text_embed_dim": 128, "text": 48},
@@ -32,12 +34,20 @@ MOST_ATTENTION_HEADS = 16
 
 @dataclass(frozen=True)
 class Measurement:
-    """Median and all seconds of one contender; ``ratio`` is its median over that of the first contender."""
+    """Median and all seconds of one contender.
+
+    Attributes:
+        ratio: its median over that of the first contender.
+        first: seconds of its warm-up, with compilation.
+        peak_bytes: most memory allocated meanwhile, all contenders' weights included; None on a CPU.
+    """
 
     name: str
     seconds: float
     rounds: tuple[float, ...]
     ratio: float
+    first: float = 0.0
+    peak_bytes: int | None = None
 
 
 def base_config(shape: str, size: VideoSize) -> dict[str, Any]:
@@ -58,23 +68,35 @@ def base_config(shape: str, size: VideoSize) -> dict[str, Any]:
 
 @torch.no_grad()
 def contenders(
-    shape: str, size: VideoSize, entities: int, device: str, dtype: torch.dtype, tora: Path | None
+    shape: str,
+    size: VideoSize,
+    entities: int,
+    device: str,
+    dtype: torch.dtype,
+    tora: Path | None,
+    more_entities: Sequence[int] = (),
+    acceleration: Acceleration | None = None,
 ) -> dict[str, Callable[[], torch.Tensor]]:
-    """Name -> one guided prediction (both branches in one batch)."""
+    """Name -> one guided prediction (both branches in one batch).
+
+    Args:
+        tora: a checkout of alibaba/Tora.
+        more_entities: numbers of entities to measure as well.
+        acceleration: for our model and for diffusers' own alike, so that the parts of Tora2 are what differs.
+    """
     from diffusers import CogVideoXTransformer3DModel
 
-    from ..dit import Tora2Transformer3DModel
     from ..dit.transformer import is_adapter_key
     from ..stages.denoising import rotary_tables
 
     config = base_config(shape, size)
-    torch.manual_seed(0)
-    ours = _build(Tora2Transformer3DModel, config | _tora2_parts(config), device, dtype)
-    plain = _build(CogVideoXTransformer3DModel, config, device, dtype)
-    for module in (*ours.fuser, *(block.personalization_attention for block in ours.transformer_blocks)):
-        for parameter in module.parameters():  # no zero-initialised output may let a kernel off its work
-            torch.nn.init.normal_(parameter, std=0.02)
+    ours = random_transformer(config, device, dtype)
+    plain = build(CogVideoXTransformer3DModel, config, device, dtype)
     plain.load_state_dict({k: v for k, v in ours.state_dict().items() if not is_adapter_key(k)}, assign=True)
+    if acceleration is not None:
+        plain._repeated_blocks = ["CogVideoXBlock"]  # diffusers names none for CogVideoX
+        for model in (ours, plain):
+            acceleration.apply(model)
 
     latent_frames = (size.frames - 1) // 4 + 1
     shape_5d = (1, latent_frames, 16, size.height // 8, size.width // 8)
@@ -86,11 +108,16 @@ def contenders(
 
     maps = ours.traj_extractor(flow)
     modulations = ours.motion_modulations(maps, latent_frames)
-    tokens = torch.randn(1, entities * TOKENS_PER_ENTITY, TOKEN_WIDTH, device=device, dtype=dtype)
-    keys_values = ours.personalization_keys_values(tokens) if entities else None
+    keys_values = _keys_values(ours, entities)
     projected = ours.patch_embed.text_proj(text)
     call = {"image_rotary_emb": rotary, "return_dict": False}
     given = {"text_is_projected": True, **call}
+
+    def with_entities(count: int) -> Callable[[], torch.Tensor]:
+        held = _keys_values(ours, count)
+        return lambda: ours(
+            latents, projected, timestep, motion_modulations=modulations, personalization=held, **given
+        )[0]
 
     runs: dict[str, Callable[[], torch.Tensor]] = {
         "diffusers CogVideoX": lambda: plain(latents, text, timestep, **call)[0],
@@ -102,6 +129,8 @@ def contenders(
             latents, projected, timestep, motion_maps=maps, personalization=keys_values, **given
         )[0],
     }
+    for count in more_entities:
+        runs[f"Tora2, motion and {count} entities"] = with_entities(count)
     if tora is not None:
         theirs = _alibaba_tora(tora, config, device, dtype)
         state = ours.state_dict()
@@ -127,7 +156,7 @@ def _alibaba_tora(checkout: Path, config: dict[str, Any], device: str, dtype: to
     sys.path.insert(0, str(folder))
     from tora.transformer_3d import ToraTransformer3DModel
 
-    return _build(ToraTransformer3DModel, config, device, dtype)
+    return build(ToraTransformer3DModel, config, device, dtype)
 
 
 def _tora2_parts(config: dict[str, Any]) -> dict[str, Any]:
@@ -140,7 +169,29 @@ def _tora2_parts(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _build(model_class: type, config: dict[str, Any], device: str, dtype: torch.dtype):
+def random_transformer(config: dict[str, Any], device: str | torch.device, dtype: torch.dtype):
+    """Our transformer with all Tora2 parts, made on its device; always the same weights."""
+    from ..dit import Tora2Transformer3DModel
+
+    torch.manual_seed(0)
+    ours = build(Tora2Transformer3DModel, config | _tora2_parts(config), device, dtype)
+    with torch.no_grad():
+        for module in (*ours.fuser, *(block.personalization_attention for block in ours.transformer_blocks)):
+            for parameter in module.parameters():  # no zero-initialised output may let a kernel off its work
+                torch.nn.init.normal_(parameter, std=0.02)
+    return ours
+
+
+def _keys_values(ours: Any, entities: int) -> list[tuple[torch.Tensor, torch.Tensor]] | None:
+    if not entities:
+        return None
+    tokens = torch.randn(1, entities * TOKENS_PER_ENTITY, TOKEN_WIDTH, device=ours.device, dtype=ours.dtype)
+    held = ours.personalization_keys_values(tokens)
+    share_graph_between_entity_counts(held)
+    return held
+
+
+def build(model_class: type, config: dict[str, Any], device: str | torch.device, dtype: torch.dtype):
     """Random weights made in place: at 5B there is no room for a float32 copy first."""
     default = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
@@ -152,22 +203,26 @@ def _build(model_class: type, config: dict[str, Any], device: str, dtype: torch.
 
 
 @torch.no_grad()
-def measure(runs: dict[str, Callable[[], torch.Tensor]], rounds: int, device: str) -> list[Measurement]:
-    """Time every contender ``rounds`` times in turn, after one warm-up each."""
+def measure(
+    runs: dict[str, Callable[[], torch.Tensor]], rounds: int, device: str, budget: Budget | None = None
+) -> list[Measurement]:
+    """Time every contender ``rounds`` times in turn, after one warm-up each; fewer rounds if the budget ends."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
+    first: dict[str, float] = {}
+    peaks: dict[str, int | None] = {}
     for turn in range(rounds + 1):
+        if turn > 1 and budget is not None and not budget.allows(sum(values[-1] for values in seconds.values())):
+            break
         for name, run in runs.items():
-            _finish(device)
-            started = time.perf_counter()
-            run()
-            _finish(device)
+            timing = timed(run, device)
             if turn:
-                seconds[name].append(time.perf_counter() - started)
+                seconds[name].append(timing.seconds)
+                peaks[name] = timing.peak_bytes
+            else:
+                first[name] = timing.seconds
     medians = {name: statistics.median(values) for name, values in seconds.items()}
-    first = next(iter(medians.values()))
-    return [Measurement(name, medians[name], tuple(values), medians[name] / first) for name, values in seconds.items()]
-
-
-def _finish(device: str) -> None:
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
+    base = next(iter(medians.values()))
+    return [
+        Measurement(name, medians[name], tuple(values), medians[name] / base, first[name], peaks[name])
+        for name, values in seconds.items()
+    ]
