@@ -39,7 +39,7 @@ def test_ground_truth_passes_every_measure_and_a_swapped_one_fails(judges, world
         scene = make_scene(world, seed)
         pictures, _ = gallery(world, scene, 50, seed)
         figures.append(measure(judges, scene, scene.true_video(), pictures))
-        assert set(figures[-1]) == {metric.name for metric in METRICS}
+        assert set(figures[-1]) == {metric.name for metric in METRICS if metric.way == "generated"}
     means = {name: sum(f[name] for f in figures) / len(figures) for name in figures[0]}
     assert means["binding"] == 1 and means["identity"] >= 0.75 and means["background"] >= 0.75
     assert means["traj_error"] < 6 and means["place_error"] < 9

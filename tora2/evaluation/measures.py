@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from ..tiny.backgrounds import BACKGROUNDS
-from . import metrics
+from . import metrics, words
 from .cutting import cut_outs, gallery_pictures
 from .networks import Recognizer, Sight, Watcher
 from .scenes import Scene
@@ -20,13 +20,14 @@ CUT_OUTS = 5
 @dataclass(frozen=True)
 class Metric:
     """A column. ``better`` is 1 where more is better, else -1; ``control`` is the way of asking (see ``generation``)
-    that must be worse for the column to mean anything; ``share`` columns are printed in per cent."""
+    that must be worse than ``way`` for the column to mean anything; ``share`` columns are printed in per cent."""
 
     name: str
     title: str
     better: int
     control: str
     share: bool = False
+    way: str = "generated"
 
 
 METRICS = (
@@ -36,6 +37,7 @@ METRICS = (
     Metric("binding", "binding", 1, "shuffled binding", share=True),
     Metric("identity", "identity top-1", 1, "no reference", share=True),
     Metric("background", "background", 1, "other background", share=True),
+    Metric("named", "named thing", 1, words.WAYS[1], share=True, way=words.WAYS[0]),
 )
 
 

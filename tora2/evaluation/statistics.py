@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .metrics import NOTHING
+
 RESAMPLES = 10_000
 
 
@@ -28,7 +30,7 @@ def bootstrap(values: Sequence[float], *, resamples: int = RESAMPLES, seed: int 
     kept = np.asarray(values, dtype=np.float64)
     kept = kept[np.isfinite(kept)]
     if not len(kept):
-        return Estimate(float("nan"), float("nan"), float("nan"), 0)
+        return Estimate(NOTHING, NOTHING, NOTHING, 0)
     picks = np.random.default_rng(seed).integers(0, len(kept), (resamples, len(kept)))
     low, high = np.quantile(kept[picks].mean(1), [(1 - level) / 2, (1 + level) / 2])
     return Estimate(float(kept.mean()), float(low), float(high), len(kept))

@@ -13,8 +13,10 @@ import torch
 
 from ..checkpoints.bundle import Tora2Bundle
 from ..tiny.world import World
+from . import words
 from .generation import GENERATED, GIVEN, generate, given
 from .measures import METRICS, Judges, measure
+from .metrics import NOTHING
 from .networks import WEIGHTS
 from .scenes import FPS, gallery, make_scene
 from .statistics import Estimate, bootstrap, differs, separates
@@ -86,20 +88,31 @@ def run(
         videos: keep the videos there, too.
     """
     key = fingerprint(bundle, world, settings)
-    table: dict[str, list[Figures]] = {way: [] for way in (*GIVEN, *settings.ways)}
+    named = words.make_world(world.atlas, frames=world.frames, size=world.size) if _whole(settings) else None
+    ways = (*GIVEN, *settings.ways, *(words.WAYS if named is not None else ()))
+    table: dict[str, list[Figures]] = {way: [] for way in ways}
     for number, seed in enumerate(settings.seeds()):
         kept = _Kept(out, seed, key, videos)
         scene = make_scene(world, seed)
         pictures, _ = gallery(world, scene, settings.gallery, seed)
-        for way in table:
+        word_scene = words.make_scene(named, seed, settings.gallery) if named is not None else None
+        options = {"seed": seed, "steps": settings.steps, "guidance": settings.guidance}
+        for way in ways:
             if way not in kept.figures:
                 progress(f"scene {number + 1}/{settings.scenes} (seed {seed}): {way}")
-                if way in GIVEN:
-                    video = given(scene, way, bundle.vae if way != GIVEN[0] else None)
+                if way in words.WAYS:
+                    video = words.generate(bundle, word_scene, way, **options).float().cpu()
+                    figures = words.measure(judges, word_scene, video)
                 else:
-                    video = generate(bundle, scene, way, seed=seed, steps=settings.steps, guidance=settings.guidance)
-                video = video.float().cpu()
-                kept.add(way, measure(judges, scene, video, pictures), video)
+                    if way in GIVEN:
+                        video = given(scene, way, bundle.vae if way != GIVEN[0] else None)
+                    else:
+                        video = generate(bundle, scene, way, **options)
+                    video = video.float().cpu()
+                    figures = measure(judges, scene, video, pictures)
+                if way == GIVEN[0] and word_scene is not None:
+                    figures |= words.measure(judges, word_scene, word_scene.truth)
+                kept.add(way, figures, video)
             table[way].append(kept.figures[way])
     distinct = len({world.atlas.names[i] for i in world.indices})
     return summarize(bundle.name, settings, min(settings.gallery, distinct), table)
@@ -109,16 +122,21 @@ def summarize(model: str, settings: Settings, gallery: int, table: dict[str, lis
     """Figures of scenes -> means, intervals, and which metrics tell the real thing from its control."""
     rows = []
     for way, figures in table.items():
-        values = {metric.name: [f[metric.name] for f in figures] for metric in METRICS}
+        values = {metric.name: [f.get(metric.name, NOTHING) for f in figures] for metric in METRICS}
         rows.append(Row(way, values, {name: bootstrap(numbers) for name, numbers in values.items()}))
     by_way = {row.way: row.values for row in rows}
     separated: dict[str, tuple[Estimate, bool] | None] = {}
     for metric in METRICS:
         separated[metric.name] = None
-        if GENERATED[0] in by_way and metric.control in by_way:
-            gap = differs(by_way[GENERATED[0]][metric.name], by_way[metric.control][metric.name])
+        if metric.way in by_way and metric.control in by_way:
+            gap = differs(by_way[metric.way][metric.name], by_way[metric.control][metric.name])
             separated[metric.name] = (gap, separates(gap, metric.better))
     return Result(model, settings, gallery, tuple(rows), separated)
+
+
+def _whole(settings: Settings) -> bool:
+    """Whether all controls are wanted."""
+    return len(settings.ways) > 1
 
 
 def fingerprint(bundle: Tora2Bundle, world: World, settings: Settings) -> str:
