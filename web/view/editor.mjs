@@ -31,6 +31,7 @@ import { Value } from './value.mjs';
  * @typedef {object} Editor
  * @property {string} value setting it never throws: what cannot be read is kept, and the user is told
  * @property {Store} store
+ * @property {Stage} stage the drawing surface, for tests
  * @property {() => void} relayout after the element got another size or scale
  * @property {() => void} openLarge
  * @property {() => void} closeLarge
@@ -211,6 +212,7 @@ export function createEditor(root, host) {
       value.set(given);
     },
     store,
+    stage,
     relayout() {
       shell.relayout();
     },

@@ -19,14 +19,15 @@ import { samplePositions, framePositions, visibleAt } from '../../core/sampling.
  * @property {number} size diameter in screen pixels
  * @property {boolean} labels
  * @property {boolean} onion
+ * @property {ReadonlySet<number>} chosen the selected tracks
  * @property {boolean} portraits
  */
 
 /** How many earlier and later pictures of itself a track shows. */
 const GHOSTS = 8;
 const UNSEEN = 0.28;
-/** The labels of a crowd cover the drawing, so only this many are shown. */
-const MOST_LABELS = 24;
+/** The names of a crowd cover the drawing, so of more tracks than this only the selected ones are named. */
+const CROWD = 16;
 
 /**
  * @param {CanvasRenderingContext2D} context in screen pixels
@@ -36,7 +37,7 @@ export function drawActors(context, drawing) {
   const { document, camera } = drawing;
   if (drawing.onion) for (let i = 0; i < document.tracks.length; i++) drawGhosts(context, drawing, i);
   const times = [drawing.time];
-  let labels = 0;
+  const crowd = document.tracks.length > CROWD;
   for (let i = document.tracks.length - 1; i >= 0; i--) {
     const track = document.tracks[i];
     if (track.hidden) continue;
@@ -47,8 +48,7 @@ export function drawActors(context, drawing) {
     context.globalAlpha = seen ? 1 : UNSEEN;
     if (drawing.portraits) drawPortrait(context, drawing, i, sx, sy);
     else drawMarker(context, drawing, track.color, sx, sy);
-    if (drawing.labels && labels < MOST_LABELS) {
-      labels += 1;
+    if (drawing.labels && (!crowd || drawing.chosen.has(i))) {
       const label = drawing.sprites.label(track.name, track.color, drawing.palette, camera.ratio);
       const left = Math.round(sx - label.width / 2);
       const below = Math.round(sy + (drawing.portraits ? drawing.size / 2 : 9) + 4);

@@ -153,7 +153,8 @@ function drawCovering(context, picture, at, size) {
  */
 function drawInitials(context, name, color, centre, size) {
   const words = name.trim().split(/\s+/u);
-  const letters = words.length > 1 ? [...words[0]][0] + [...words[words.length - 1]][0] : [...name].slice(0, 2).join('');
+  const number = /\d{1,3}$/.exec(name)?.[0]; // "track 12" is told from "track 13" by it
+  const letters = number ?? (words.length > 1 ? [...words[0]][0] + [...words[words.length - 1]][0] : [...name.trim()].slice(0, 2).join(''));
   context.font = FONT.replace('{size}', String(Math.round(size * 0.38)));
   context.textAlign = 'center';
   context.textBaseline = 'middle';

@@ -158,7 +158,7 @@ export class Stage {
     }
     if (changed.has('selection')) {
       this.#checkPaths();
-      this.repaint('marks');
+      this.repaint('marks', 'actors');
     }
     if (changed.has('options')) this.repaintAll();
     if (changed.has('tool')) {
@@ -238,7 +238,7 @@ export class Stage {
     drawActors(context, {
       camera, palette: this.palette, sprites: this.sprites, document: store.document, thumbnails: this.thumbnails,
       time: store.playing && options.smoothPlayback ? Math.min(this.playback.time, last) : store.frame,
-      size: Math.round(Math.min(Math.max(Math.min(camera.width, camera.height) * 0.1, 22), 44) / 2) * 2,
+      size: portraitSize(camera, store.document.tracks.length), chosen: new Set(store.selection.tracks),
       labels: options.labels, onion: options.onion, portraits: options.portraits,
     });
   }
@@ -317,4 +317,14 @@ export class Stage {
     const [entity] = matchEntities(this.store.document.tracks, this.host.entities()).missing;
     return entity ? { name: entity.name } : {};
   }
+}
+
+/**
+ * @param {Camera} camera
+ * @param {number} count how many there are
+ * @returns {number} diameter in screen pixels, even
+ */
+function portraitSize(camera, count) {
+  const share = count > 32 ? 0.055 : count > 12 ? 0.075 : 0.1;
+  return Math.round(Math.min(Math.max(Math.min(camera.width, camera.height) * share, 20), 44) / 2) * 2;
 }
