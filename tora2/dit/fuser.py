@@ -76,7 +76,14 @@ def fuse(hidden: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, frames:
         scale, shift: [B or 1, T'*h*w, dim] from :class:`MotionGuidanceFuser`.
         frames: T'; the statistics are per latent frame and group of channels, in float32.
     """
+    # No copy of the tokens in float32: reductions widen on the way in, and the normalisation is one scale and one shift
+    # a group. At 5B this halves the memory traffic of the fuser.
     grouped = hidden.unflatten(1, (frames, -1)).unflatten(-1, (GROUPS, -1))
-    variance, mean = torch.var_mean(grouped.float(), dim=(2, 4), correction=0, keepdim=True)
-    normalised = ((grouped - mean) * torch.rsqrt(variance + EPS)).to(hidden.dtype).flatten(-2).flatten(1, 2)
+    count = grouped.shape[2] * grouped.shape[4]
+    mean = grouped.mean(dim=(2, 4), keepdim=True, dtype=torch.float32)
+    norm = torch.linalg.vector_norm(grouped, dim=(2, 4), keepdim=True, dtype=torch.float32)
+    variance = (norm.square() / count - mean.square()).clamp_min(0)
+    inverse = torch.rsqrt(variance + EPS)
+    centre = (-mean * inverse).to(hidden.dtype)
+    normalised = torch.addcmul(centre, grouped, inverse.to(hidden.dtype)).flatten(-2).flatten(1, 2)
     return torch.addcmul(hidden + shift, normalised, scale)
