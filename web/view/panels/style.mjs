@@ -71,7 +71,7 @@ const CONTROLS = `
 .button:disabled, .select:disabled { opacity: .4; cursor: default; }
 .select { padding: 0 4px; background: var(--t-field); border-color: var(--t-edge); cursor: pointer; flex: 1; }
 .select option { background: var(--t-bg); color: var(--t-fg); }
-.number { display: inline-flex; align-items: center; background: var(--t-field); border-color: var(--t-edge); flex: 1 1 0; overflow: hidden; }
+.number { display: inline-flex; align-items: center; background: var(--t-field); border-color: var(--t-edge); flex: 1 1 0; overflow: hidden; container-type: inline-size; }
 .number:focus-within { border-color: var(--t-accent); box-shadow: 0 0 0 1px var(--t-accent); }
 .number input { flex: 1; width: 100%; min-width: 0; height: 100%; padding: 0 2px 0 6px; border: 0; background: none; color: inherit; font: inherit; font-variant-numeric: tabular-nums; user-select: text; -webkit-user-select: text; }
 .tora2 .number input:focus-visible { outline: none; }
@@ -80,6 +80,7 @@ const CONTROLS = `
 .number .grip { flex: none; padding: 0 0 0 7px; color: var(--t-soft); cursor: ew-resize; touch-action: none; line-height: var(--t-size); }
 .number .grip:hover { color: var(--t-accent); }
 .number .unit { flex: none; padding-right: 5px; color: var(--t-soft); }
+@container (max-width: 88px) { .number .unit { display: none; } }
 .field { width: 100%; padding: 0 7px; background: var(--t-field); border-color: var(--t-edge); user-select: text; -webkit-user-select: text; }
 .toggle { display: inline-flex; align-items: center; gap: 6px; min-height: var(--t-size); cursor: pointer; }
 .toggle input { accent-color: var(--t-accent); margin: 0; width: 14px; height: 14px; }
