@@ -48,8 +48,8 @@ def build():
 def motion_maps(tracks: torch.Tensor, visible: torch.Tensor, size: int) -> torch.Tensor:
     """Tracks [B, E, T, 2] in 0..1 -> colour-coded motion [B, T, 3, size, size] in -1..1, as the motion stage makes
     it."""
-    flow = motion_flow(tracks.cpu() * size, visible.cpu(), size, size, FLOW_SIGMA, FLOW_WINDOW)
-    return flow_to_color(flow).to(tracks.device).float() / 127.5 - 1
+    flow = motion_flow(tracks * size, visible, size, size, FLOW_SIGMA, FLOW_WINDOW)
+    return flow_to_color(flow).float() / 127.5 - 1
 
 
 def crops(
