@@ -47,6 +47,8 @@ export class PointerInput {
     /** @type {Map<number, [number, number]>} fingers on the stage */
     this.fingers = new Map();
     this.pressed = -1;
+    /** @type {AbortController|null} while a finger is on the stage */
+    this.touches = null;
     this.forwarding = false;
     this.lastPress = { time: -Infinity, x: 0, y: 0 };
     /** @type {ReturnType<typeof setTimeout>|undefined} */
@@ -74,6 +76,7 @@ export class PointerInput {
 
   dispose() {
     clearTimeout(this.longPress);
+    this.touches?.abort();
     this.listeners.abort();
   }
 
@@ -161,6 +164,7 @@ export class PointerInput {
     event.stopPropagation();
     if (event.button === 1) event.preventDefault(); // no autoscroll
     if (event.pointerType === 'touch') {
+      this.#keepTouches();
       this.fingers.set(event.pointerId, [event.clientX, event.clientY]);
       if (this.fingers.size === 2) return this.#beginPinch();
     }
@@ -277,6 +281,25 @@ export class PointerInput {
       this.cancel();
       this.options.menu({ x: event.clientX, y: event.clientY }, pointer);
     }, LONG_PRESS_MS);
+  }
+
+  /**
+   * ComfyUI looks at touches in the capture phase above us and would zoom the graph with the same two fingers. So for
+   * as long as a finger is on the stage its touch events (which come after the pointer events) end at the window.
+   */
+  #keepTouches() {
+    if (this.touches) return;
+    const listeners = this.touches = new AbortController();
+    /** @param {TouchEvent} event */
+    const keep = (event) => {
+      if (event.composedPath().includes(this.options.element)) event.stopPropagation();
+      if (event.touches.length) return;
+      listeners.abort();
+      this.touches = null;
+    };
+    for (const type of /** @type {const} */ (['touchstart', 'touchmove', 'touchend', 'touchcancel'])) {
+      window.addEventListener(type, keep, { capture: true, passive: true, signal: listeners.signal });
+    }
   }
 
   #beginPinch() {
