@@ -94,6 +94,7 @@ class EditorPage:
             [node, scale, *at],
         )
         self.frames(6)
+        self.look_around()
         self.stages().first.wait_for(timeout=30_000)
         self.frames(4)
 
@@ -121,8 +122,21 @@ class EditorPage:
     # The editor
 
     def stages(self) -> Any:
-        """The drawing surfaces that are on the screen."""
-        return self.page.locator(f"{WIDGET} .stage").filter(visible=True)
+        """The drawing surfaces of the editors that are on the screen, not merely in the page."""
+        return self.page.locator(f"{WIDGET}[data-on-screen] .stage")
+
+    def look_around(self) -> None:
+        """Note which editors are on the screen."""
+        self.run(
+            """(selector) => {
+                for (const element of document.querySelectorAll(selector)) {
+                    const { left, top, right, bottom, width, height } = element.getBoundingClientRect()
+                    const seen = width && height && right > 0 && bottom > 0 && left < innerWidth && top < innerHeight
+                    element.toggleAttribute('data-on-screen', Boolean(seen) && element.checkVisibility())
+                }
+            }""",
+            WIDGET,
+        )
 
     def stage(self, index: int = 0) -> dict[str, float]:
         """Where the drawing surface is on the page: x, y, width, height."""

@@ -60,14 +60,13 @@ export function sourceOf(node, name) {
  * @returns {Source | null}
  */
 function sourceOfSlot(node, slot, depth) {
-  const id = node.inputs?.[slot]?.link;
-  if (id == null || !node.graph || depth > DEEPEST) return null;
-  return follow(node.graph, node.graph.getLink(id), depth + 1);
+  if (!node.graph || depth > DEEPEST) return null;
+  return follow(node.graph, node.getInputLink(slot), depth + 1);
 }
 
 /**
  * @param {Graph} graph
- * @param {ReturnType<Graph['getLink']>} link
+ * @param {ReturnType<GraphNode['getInputLink']> | undefined} link
  * @param {number} depth
  * @returns {Source | null}
  */
@@ -115,7 +114,7 @@ function outside(graph, slot, depth) {
 function throughBypassed(node, slot, depth) {
   const type = node.outputs?.[slot]?.type;
   const places = [slot, ...(node.inputs ?? []).keys()];
-  const place = places.find((index) => node.inputs?.[index]?.type === type && node.inputs[index].link != null);
+  const place = places.find((index) => node.inputs?.[index]?.type === type && node.isInputConnected(index));
   return place === undefined ? null : sourceOfSlot(node, place, depth);
 }
 
@@ -128,7 +127,7 @@ function throughBypassed(node, slot, depth) {
  */
 export function settingWidget(node, name) {
   const slot = (node.inputs ?? []).findIndex((input) => input.name === name);
-  if (slot < 0 || node.inputs[slot].link == null) {
+  if (slot < 0 || !node.isInputConnected(slot)) {
     const widget = node.widgets?.find((candidate) => candidate.name === name);
     return widget ? { node, widget } : null;
   }

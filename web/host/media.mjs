@@ -49,8 +49,9 @@ export function linkedMedia(comfy, node, input) {
     const found = loadedMedia(comfy, source.node) ?? shownMedia(source.node);
     if (found) return found;
     if (!SEE_THROUGH.test(source.node.type ?? '')) return null;
-    const through = source.node.inputs?.find(({ type, link }) => link != null && (type === 'IMAGE' || type === 'VIDEO'));
-    source = through ? sourceOf(source.node, through.name) : null;
+    const { node: passing } = source;
+    const through = passing.inputs?.find(({ type }, slot) => (type === 'IMAGE' || type === 'VIDEO') && passing.isInputConnected(slot));
+    source = through ? sourceOf(passing, through.name) : null;
   }
   return null;
 }

@@ -14,6 +14,8 @@ export function ownHistory(element) {
   Object.defineProperty(element, 'isContentEditable', { value: true, configurable: true });
   Object.defineProperty(element, 'type', { value: 'textarea', configurable: true });
   for (const name of ['copy', 'cut', 'paste']) element.addEventListener(name, (event) => event.stopPropagation());
+  // Escape ends what is going on in the editor; one too many must not leave the subgraph that it stands in.
+  element.addEventListener('keydown', (event) => event.key === 'Escape' && event.stopPropagation());
 }
 
 /**

@@ -15,8 +15,13 @@ const BELOW_AND_ABOVE = 260; // the node's title, sockets and four number widget
 
 /** @typedef {import('../view/editor.mjs')['createEditor']} CreateEditor */
 
+const TAKE_OVER_MS = [0, 100, 500]; // Nodes 2.0 draws nodes anew within a few animation frames
+
 /** @type {WeakMap<GraphNode, DrawingWidget>} */
 const widgets = new WeakMap();
+
+/** @type {Map<HTMLElement, string>} places of editors that are gone, as long as they are in the page -> the node's id */
+const abandoned = new Map();
 
 /** @param {GraphNode} node */
 export function drawingWidgetOf(node) {
@@ -58,6 +63,7 @@ function asText(value) {
 export class DrawingWidget {
   /** @type {Comfy} */ #comfy;
   /** @type {HTMLElement} */ #element;
+  /** @type {HostNode} */ #node;
   /** @type {NodeHost} */ #host;
   /** @type {string} what workflow and prompt hold; the editor, if there is one, shows the same */ #text;
   /** @type {ReturnType<CreateEditor> | null} */ #editor = null;
@@ -72,6 +78,7 @@ export class DrawingWidget {
    */
   constructor(comfy, node, name, first) {
     this.#comfy = comfy;
+    this.#node = node;
     this.#text = first;
     this.#element = place(minHeight(comfy));
     ownHistory(this.#element);
@@ -83,6 +90,7 @@ export class DrawingWidget {
       hideOnZoom: false,
       hideInPanel: true,
     });
+    this.widget.tooltip = ' '; // likewise Nodes 2.0's, which falls back on the long one only if there is none
     join(node, 'onAdded', () => this.#start());
     join(node, 'onRemoved', () => this.#stop());
     if (node.graph) this.#start();
@@ -111,12 +119,26 @@ export class DrawingWidget {
 
   #start() {
     if (this.#observer) return;
+    abandoned.delete(this.#element);
     this.#observer = new ResizeObserver(([{ contentRect }]) => {
       if (!contentRect.width || !contentRect.height) return; // collapsed, or out of view
       if (this.#editor) this.#editor.relayout();
       else void this.#come();
     });
     this.#observer.observe(this.#element);
+    for (const delay of TAKE_OVER_MS) setTimeout(() => this.#takeOver(), delay);
+  }
+
+  /**
+   * Nodes 2.0 puts a widget's element into the page once and keeps it there if another node with the same id follows, as
+   * it does after an undo of the graph: the element of a node that is gone makes room for that of its successor.
+   */
+  #takeOver() {
+    const shown = this.#observer && this.#node.graph === this.#comfy.app.canvas?.graph;
+    for (const [element, id] of abandoned) {
+      if (!element.isConnected) abandoned.delete(element);
+      else if (shown && !this.#element.isConnected && id === String(this.#node.id)) element.replaceWith(this.#element);
+    }
   }
 
   /** The node left the graph; it may come back, so the drawing stays. */
@@ -128,14 +150,17 @@ export class DrawingWidget {
     this.#editor = null;
     this.#coming = null;
     this.#element.replaceChildren();
+    abandoned.set(this.#element, String(this.#node.id));
+    setTimeout(() => this.#element.isConnected || abandoned.delete(this.#element), 2000);
   }
 
   /** Only a drawing that is seen costs anything: the editor's code loads with the first of them. */
   #come() {
     this.#coming ??= (async () => {
+      const until = this.#observer;
       try {
         const [{ createEditor }] = await Promise.all([import('../view/editor.mjs'), loadTexts(this.#comfy)]);
-        if (!this.#observer) return; // the node was removed meanwhile
+        if (!until || this.#observer !== until) return; // the node was removed meanwhile
         this.#host.start();
         this.#editor = createEditor(this.#element, this.#host);
         this.#editor.store.set({ options: firstOptions(this.#comfy) });
@@ -153,7 +178,7 @@ export class DrawingWidget {
 function place(height) {
   const element = document.createElement('div');
   element.className = 'tora2-trajectory-editor';
-  element.title = ''; // else the input's long explanation pops up wherever the pointer rests on the drawing
+  element.title = ''; // else the input's explanation pops up wherever the pointer rests on the drawing
   element.dataset.captureWheel = 'true'; // Nodes 2.0 leaves the wheel to elements that say so
   Object.assign(element.style, {
     boxSizing: 'border-box',

@@ -16,6 +16,18 @@ def track_count(editor, node) -> int:
     return len(json.loads(text).get("tracks", [])) if text else 0
 
 
+def wait_until_shown(editor, node) -> None:
+    """Until the editor in the page is that of the node in the graph."""
+    editor.page.wait_for_function(
+        """(id) => {
+            const { element } = window.app.canvas.graph.getNodeById(id).widgets.find((w) => w.name === 'drawing')
+            return element.isConnected && Boolean(element.shadowRoot?.querySelector('.stage'))
+        }""",
+        arg=node,
+        timeout=15_000,
+    )
+
+
 def undo_depth(editor) -> int:
     return editor.run("() => window.app.extensionManager.workflow.activeWorkflow.changeTracker.undoQueue.length")
 
@@ -64,7 +76,7 @@ def test_the_editors_undo_and_the_graphs_undo_do_not_fight(editor):
     drawn = editor.value(node)
     editor.run("(id) => { const n = window.app.graph.getNodeById(id); n.title = 'renamed' }", node)
     editor.run("() => document.activeElement.blur()")
-    editor.page.mouse.click(1250, 700)
+    editor.page.mouse.click(1250, 400)  # the empty graph
     editor.page.wait_for_timeout(300)
     editor.page.keyboard.press("Control+z")
     editor.page.wait_for_timeout(1500)
@@ -73,6 +85,7 @@ def test_the_editors_undo_and_the_graphs_undo_do_not_fight(editor):
     editor.run("() => window.app.extensionManager.workflow.activeWorkflow.changeTracker.undo()")
     editor.page.wait_for_timeout(800)
     assert editor.value(node) != drawn, "the graph's undo does not reach the drawing"
+    wait_until_shown(editor, node)  # and not the editor of the node that is gone
     editor.run("() => window.app.extensionManager.workflow.activeWorkflow.changeTracker.redo()")
     editor.page.wait_for_timeout(800)
     assert editor.value(node) == drawn
@@ -91,6 +104,7 @@ def test_bypass_collapse_and_a_subgraph_keep_the_drawing(editor):
 
     editor.run("(id) => { window.app.graph.getNodeById(id).collapse(); window.app.canvas.setDirty(true, true) }", node)
     editor.frames(6)
+    editor.look_around()
     assert not editor.stages().count()
     assert editor.queue()[node]["inputs"]["drawing"] == drawn
     editor.run("(id) => { window.app.graph.getNodeById(id).collapse(); window.app.canvas.setDirty(true, true) }", node)
@@ -99,16 +113,17 @@ def test_bypass_collapse_and_a_subgraph_keep_the_drawing(editor):
     assert track_count(editor, node) == 2
     drawn = editor.value(node)
 
-    inside = editor.run(
+    inside, outside = editor.run(
         """(id) => {
-            const { app } = window
-            const { subgraph, node } = app.graph.convertToSubgraph(new Set([app.graph.getNodeById(id)]))
-            app.canvas.openSubgraph(subgraph, node)
-            return String(subgraph.nodes.find((inner) => inner.type === 'Tora2TrajectoryEditor').id)
+            const { graph } = window.app
+            const { subgraph, node } = graph.convertToSubgraph(new Set([graph.getNodeById(id)]))
+            return [subgraph.nodes.find((inner) => inner.type === 'Tora2TrajectoryEditor').id, node.id].map(String)
         }""",
         node,
     )
     editor.frames(6)
+    editor.run("(id) => { const n = window.app.graph.getNodeById(id); window.app.canvas.openSubgraph(n.subgraph, n) }", outside)
+    editor.page.wait_for_timeout(1000)  # ComfyUI moves the view
     assert editor.value(inside) == drawn
     editor.look_at(inside)
     editor.draw([(0.4, 0.8), (0.6, 0.8)])
