@@ -149,4 +149,6 @@ def read_video(path):
     import av
 
     with av.open(str(path)) as video:
-        return torch.stack([torch.from_numpy(f.to_ndarray(format="rgb24")) for f in video.decode(video=0)]).float() / 255
+        return (
+            torch.stack([torch.from_numpy(f.to_ndarray(format="rgb24")) for f in video.decode(video=0)]).float() / 255
+        )

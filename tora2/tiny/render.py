@@ -84,9 +84,8 @@ def sample(pictures: torch.Tensor, matrices: torch.Tensor, size: int) -> torch.T
 
 
 def composite(background: torch.Tensor, layers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Background [B, 3, H, W] and layers [B, E, T, 4, H, W], back to front -> video [B, T, 3, H, W] in 0..1, the
-    masks that
-    stay visible [B, E, T, H, W] and the visible part of each entity's own area inside the canvas [B, E, T]."""
+    """Background [B, 3, H, W] and layers [B, E, T, 4, H, W], back to front -> video [B, T, 3, H, W] in 0..1, the masks
+    that stay visible [B, E, T, H, W] and the visible part of each entity's own area inside the canvas [B, E, T]."""
     alpha = layers[:, :, :, 3]
     video = background[:, None].expand(-1, layers.shape[2], -1, -1, -1)
     for e in range(layers.shape[1]):

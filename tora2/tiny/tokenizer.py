@@ -1,5 +1,4 @@
-"""Builds tora2-tiny's tokenizer: a real ``T5Tokenizer`` (Unigram) whose small vocabulary comes from the world's
-captions.
+"""Builds tora2-tiny's tokenizer: a real ``T5Tokenizer`` (Unigram) with a small vocabulary from the world's captions.
 
 Only names of the training split are seen, and words that one name alone has are cut into pieces: so the pieces are
 trained, and a held-out name is made of trained pieces. Every printable ASCII character is a piece; no English word is

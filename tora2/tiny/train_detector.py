@@ -40,9 +40,8 @@ class Scenes:
 
 
 def draw_scenes(views: Views, faces: list[int], others: list[int], count: int, generator: torch.Generator) -> Scenes:
-    """Half the scenes are as a prepared reference looks (one picture, or the same with twice the room, on grey,
-    perhaps not
-    filling the square), half have two pictures on a background."""
+    """Half the scenes are as a prepared reference looks (one picture, or the same with twice the room, on grey, perhaps
+    not filling the square), half have two pictures on a background."""
     pick = [torch.tensor(pool)[torch.randint(len(pool), (count, 2), generator=generator)] for pool in (faces, others)]
     is_face = torch.rand(count, 2, generator=generator) < 0.5
     indices = torch.where(is_face, pick[0], pick[1])
@@ -149,9 +148,8 @@ def normalised(pictures: torch.Tensor) -> torch.Tensor:
 def evaluate(
     net: FaceDetector, views: Views, faces: list[int], others: list[int], threshold: float = 0.5
 ) -> dict[str, float]:
-    """On pictures as references: share of faces found, share of others taken for a face, mean error of the five
-    points in
-    parts of the face's side."""
+    """On pictures as references: share of faces found, share of others taken for a face, mean error of the five points
+    in parts of the face's side."""
     generator = torch.Generator().manual_seed(1 << 40)
     hits, false, errors = [], [], []
     for pool, is_face in ((faces, True), (others, False)):

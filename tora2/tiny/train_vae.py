@@ -46,8 +46,7 @@ def build():
 
 
 def motion_maps(tracks: torch.Tensor, visible: torch.Tensor, size: int) -> torch.Tensor:
-    """Tracks [B, E, T, 2] in 0..1 -> colour-coded motion [B, T, 3, size, size] in -1..1, as the motion stage makes
-    it."""
+    """Tracks [B, E, T, 2] in 0..1 -> colour-coded motion [B, T, 3, size, size] in -1..1, as stages/motion makes it."""
     flow = motion_flow(tracks * size, visible, size, size, FLOW_SIGMA, FLOW_WINDOW)
     return flow_to_color(flow).float() / 127.5 - 1
 
@@ -99,8 +98,8 @@ def losses(vae, video: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor
 
 @torch.no_grad()
 def evaluate(vae, atlas, split: str, clips: int = 16, device: str = "cpu") -> dict[str, float]:
-    """PSNR in dB on whole clips of 17 x 128 x 128 of a split (mean of clips), on the entities' pixels, and on motion
-    maps."""
+    """PSNR in dB on whole clips of 17 x 128 x 128 of a split (mean of clips), on the entities' pixels, and on maps of
+    motion."""
     world, first = World(atlas, split), 1 << 30
     sums = {"psnr": 0.0, "entities": 0.0, "motion": 0.0}
     latents = []
