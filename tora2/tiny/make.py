@@ -27,7 +27,7 @@ import torch
 from ..errors import Tora2Error
 from ..training.metrics import read_metrics
 from . import loop, states
-from .assets import Atlas
+from .assets import PLAIN, Atlas
 
 SHIPPED = Path(__file__).resolve().parent / "weights"
 STAGES = ("vae", "encoders", "judges", "transformer", "none", "evaluate")
@@ -57,6 +57,11 @@ class Maker:
     def __init__(self, args: argparse.Namespace):
         self.args, self.run, self.model = args, args.run, args.run / "model"
         self.scale = args.batch_scale
+        self.atlas = args.atlas
+        if not (self.atlas / PLAIN).is_file():  # every script reads it anew, and unpacking takes seconds
+            self.atlas = self.run / "atlas"
+            if not (self.atlas / PLAIN).is_file():
+                Atlas.load(args.atlas).save(self.atlas)
         if not (self.model / "vae").is_dir():
             shutil.copytree(SHIPPED, self.model, dirs_exist_ok=True)
 
@@ -119,7 +124,7 @@ class Maker:
             if model.is_dir():
                 evaluate_folder(
                     model,
-                    self.args.atlas,
+                    self.atlas,
                     (self.args.out or self.run) / f"evaluation-{name}",
                     device=self.args.device,
                     judges=judges if judges.is_dir() else None,
@@ -144,7 +149,7 @@ class Maker:
         main([*extra, *self._common(name), "--export", str(target)])
 
     def _common(self, name: str) -> list[str]:
-        where = ["--atlas", str(self.args.atlas), "--out", str(self.run / name), "--resume"]
+        where = ["--atlas", str(self.atlas), "--out", str(self.run / name), "--resume"]
         return [*where, "--device", self.args.device]
 
     def _train(self, name: str, minutes: float, last: bool, more: Sequence[str] = ()) -> None:
@@ -171,7 +176,7 @@ class Maker:
         plan, batch = self._plan(name), self.batch("transformer")
         values = {
             "model.source": self.model.as_posix(),
-            "data.atlas": self.args.atlas.as_posix(),
+            "data.atlas": self.atlas.as_posix(),
             "data.workers": self.args.workers,
             "data.stills": self.args.still_steps,
             "optimizer.decay_begin": plan["decay_begin"],
@@ -225,7 +230,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     unknown = [stage for stage in stages if stage not in STAGES]
     if unknown:
         parser.error(f"there is no stage {unknown[0]!r}; choose from {', '.join(STAGES)}")
-    Atlas.load(args.atlas)  # better now than after minutes
     maker = Maker(args)
     if args.taken is not None:
         for stage in states.take_up(args.taken, args.run):
