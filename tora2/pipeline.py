@@ -15,6 +15,7 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.video_processor import VideoProcessor
 from einops import rearrange
 
+from .acceleration.presets import Preset
 from .conditions import Entity
 from .dit import Tora2Transformer3DModel
 from .errors import ConditionError
@@ -91,6 +92,8 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
         num_inference_steps: int = 50,
         guidance_scale: float = 6.0,
         use_dynamic_cfg: bool = True,
+        preset: str | Preset = "exact",
+        guidance_interval: tuple[float, float] = (0.0, 1.0),
         num_videos_per_prompt: int = 1,
         eta: float = 0.0,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
@@ -111,6 +114,7 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
             entities: references, phrases and track names; pictures need ``identity_encoders``.
             first_frame: for image-to-video models; a picture or [H, W, 3] in 0..1.
             height, width, num_frames: 0 takes the drawing's size, else the model's own.
+            preset, guidance_interval: which steps run the transformer and which are guided, see ``denoise``.
             generator: one, or one per video. A single generator seeds one generator per video.
             latents: [B, T', C, H', W'] initial noise.
             output_type: ``pil``, ``np``, ``pt`` or ``latent`` (unscaled [B, C, T', H', W']).
@@ -155,6 +159,8 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
             steps=num_inference_steps,
             guidance_scale=guidance_scale,
             dynamic_guidance=use_dynamic_cfg,
+            preset=preset,
+            guidance_interval=guidance_interval,
             first_frame=image_latents,
             guidance_batch=guidance_batch,
             keep_modulations=keep_modulations,

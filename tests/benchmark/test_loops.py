@@ -115,3 +115,15 @@ def test_the_bars_are_worked_out():
     assert lines[1] == "Tora2, motion and 3 entities: +1.0 % beside the first."
     assert "bar on an H100: 40 s" in lines[2] and "faster than alibaba/Tora's 48 s (12 of its steps)" in lines[2]
     assert "2.0 GiB" in steps_table(results)
+
+
+def test_results_are_there_as_soon_as_they_are_made_and_a_spent_budget_ends_the_run():
+    now, seen = [0.0], []
+
+    def spend(loop):
+        seen.append(loop.name)
+        now[0] = 120.0
+
+    budget = Budget(1, now=lambda: now[0])
+    exact, fast = measure_loops(build, JOB, variants("exact", "fast"), budget=budget, on_result=spend)
+    assert seen == ["exact"] and exact.whole and fast.refused == "the budget was spent before its turn"

@@ -5,7 +5,7 @@ weights, random ones above all, says nothing. A schedule by step number skips th
 its speed is measured with one model and its loss with another, and both hold together.
 
 At a skipped step the *clean* video that the network last predicted is carried on (``reuse.py``). tora2-tiny, 50 steps,
-against ``exact``: see the table in README, made by ``python -m tora2 bench --quality``.
+against ``exact``: see the table in README, made by ``python -m tora2 bench --what quality``.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "exact": Preset("every step runs the transformer"),
-    "balanced": Preset("less than half the passes, no difference that is seen", 0.16, 3, 2, 0.6),
+    "balanced": Preset("less than half the passes, hardly a difference", 0.16, 3, 2, 0.6),
     "fast": Preset("a third of the passes, for trying things out", 0.1, 4, 1, 0.4),
 }
 

@@ -111,11 +111,13 @@ def measure_loops(
     *,
     budget: Budget,
     progress: Callable[[str], None] = lambda text: None,
+    on_result: Callable[[Loop], None] = lambda loop: None,
 ) -> list[Loop]:
     """Time each variant; those with a quantization come last, since it cannot be undone.
 
     Args:
         build: makes the transformer on its device, always with the same weights.
+        on_result: called with each variant's loop as soon as it is there.
     """
     transformer = build()
     given = random_conditioning(transformer, job)
@@ -124,6 +126,9 @@ def measure_loops(
     found: dict[str, Loop] = {}
     for variant in sorted(variants, key=lambda v: QUANTIZATIONS.index(v.acceleration.quantization)):
         progress(variant.name)
+        if budget.left <= 0:
+            found[variant.name] = Loop(variant.name, refused="the budget was spent before its turn")
+            continue
         try:
             variant.acceleration.check(transformer.device)
             if variant.acceleration.quantization != quantized:
@@ -131,11 +136,13 @@ def measure_loops(
                 transformer = build()
                 quantized = variant.acceleration.quantization
                 quantize(transformer, quantized)
-            uncompile_blocks(transformer)
+            if variant.acceleration.compile == "off":
+                uncompile_blocks(transformer)
             variant.acceleration.apply(transformer)
             found[variant.name] = _measure(transformer, given, job, variant, plain, budget)
         except AccelerationError as error:
             found[variant.name] = Loop(variant.name, refused=str(error))
+        on_result(found[variant.name])
     return [found[variant.name] for variant in variants]
 
 

@@ -102,21 +102,26 @@ def main(args: argparse.Namespace) -> int:
     print(f"{head}\n{report['device']}", flush=True)
     measured: dict[str, list[Any]] = {}
     for part in args.what:
-        measured[part] = MEASURES[part](args, size, device, getattr(torch, dtype), budget)
+        report[part] = []
+
+        def keep(row: Any, rows: list[Any] = report[part]) -> None:
+            """A run that is cut off keeps what it has."""
+            rows.append(asdict(row))
+            _write(args.json, report)
+
+        measured[part] = MEASURES[part](args, size, device, getattr(torch, dtype), budget, keep)
         report[part] = [asdict(row) for row in measured[part]]
-        if args.json:  # after each part: a run that is cut off keeps what it has
-            args.json.write_text(json.dumps(report, indent=2), encoding="utf-8")
+        _write(args.json, report)
     if {"steps", "loops"} & set(measured):
         from ..benchmark.report import bars
 
         report["bars"] = bars(measured.get("steps", []), measured.get("loops", []))
         print("\n" + "\n".join(report["bars"]))
-        if args.json:
-            args.json.write_text(json.dumps(report, indent=2), encoding="utf-8")
+        _write(args.json, report)
     return 0
 
 
-def _steps(args, size, device, dtype, budget) -> list[Any]:
+def _steps(args, size, device, dtype, budget, keep) -> list[Any]:
     from ..acceleration.settings import Acceleration
     from ..benchmark.report import steps_table
     from ..benchmark.step import contenders, measure
@@ -128,7 +133,7 @@ def _steps(args, size, device, dtype, budget) -> list[Any]:
     return results
 
 
-def _loops(args, size, device, dtype, budget) -> list[Any]:
+def _loops(args, size, device, dtype, budget, keep) -> list[Any]:
     from ..benchmark.loops import Job, Variant, measure_loops
     from ..benchmark.report import loops_table
     from ..benchmark.step import base_config, random_transformer
@@ -139,13 +144,18 @@ def _loops(args, size, device, dtype, budget) -> list[Any]:
         job = Job(size, args.steps, args.entities, args.videos, "in sequence", False)
     config = base_config(args.shape, size)
     loops = measure_loops(
-        lambda: random_transformer(config, device, dtype), job, variants, budget=budget, progress=_say
+        lambda: random_transformer(config, device, dtype),
+        job,
+        variants,
+        budget=budget,
+        progress=_say,
+        on_result=lambda loop: (_say(loops_table([loop])), keep(loop)),
     )
     print("\n" + loops_table(loops), flush=True)
     return loops
 
 
-def _attention(args, size, device, dtype, budget) -> list[Any]:
+def _attention(args, size, device, dtype, budget, keep) -> list[Any]:
     from ..benchmark.kernels import measure_kernels
     from ..benchmark.report import kernels_table
     from ..benchmark.step import base_config, random_transformer
@@ -156,7 +166,7 @@ def _attention(args, size, device, dtype, budget) -> list[Any]:
     return kernels
 
 
-def _quality(args, size, device, dtype, budget) -> list[Any]:
+def _quality(args, size, device, dtype, budget, keep) -> list[Any]:
     import torch
 
     from ..benchmark.quality import measure_presets, table
@@ -200,6 +210,11 @@ def _fill(args: argparse.Namespace) -> None:
             setattr(args, name, value)
     if args.steps < 1 or args.rounds < 1 or args.scenes < 1 or args.videos < 1:
         raise Tora2Error("--steps, --rounds, --scenes and --videos must be at least 1.")
+
+
+def _write(path: Path | None, report: dict[str, Any]) -> None:
+    if path is not None:
+        path.write_text(json.dumps(report, indent=2), encoding="utf-8")
 
 
 def _say(text: str) -> None:
