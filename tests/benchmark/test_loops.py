@@ -52,7 +52,7 @@ def test_what_the_budget_does_not_allow_is_estimated_and_marked():
     calls = []
     model = build()
     model.register_forward_pre_hook(lambda module, args, kwargs: calls.append(1), with_kwargs=True)
-    (loop,) = measure_loops(lambda: model, JOB, variants("exact"), budget=Budget(0))
+    (loop,) = measure_loops(lambda: model, JOB, variants("exact"), budget=Budget(1e-9, now=lambda: 0.0))
     assert not loop.whole and len(calls) == 3 + SAMPLE and loop.full_passes == 12
     assert "~" in loops_table([loop]) and "estimated" in loops_table([loop])
 
