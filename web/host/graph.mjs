@@ -61,7 +61,18 @@ export function sourceOf(node, name) {
  */
 function sourceOfSlot(node, slot, depth) {
   if (!node.graph || depth > DEEPEST) return null;
-  return follow(node.graph, node.getInputLink(slot), depth + 1);
+  return follow(node.graph, linkInto(node, slot), depth + 1);
+}
+
+/**
+ * The link into an input where the node stands. A subgraph node's own getInputLink speaks of its inside.
+ * @param {GraphNode} node
+ * @param {number} slot
+ */
+function linkInto(node, slot) {
+  if (!node.isSubgraphNode?.()) return node.getInputLink(slot);
+  const id = node.inputs?.[slot]?.link;
+  return id == null ? null : node.graph?.getLink(id);
 }
 
 /**
