@@ -23,8 +23,8 @@ class Tora2MeasureTrajectories(io.ComfyNode):
             category="Tora2/trajectories",
             description=(
                 "Tracks the finished video and says how far each entity is from the path that was asked: TrajError, "
-                "the paper's mean distance (across plus down) over the frames. Needs OpenCV (pip install opencv-python-headless), "
-                "but not for tora2-tiny with references."
+                "the paper's mean distance (across plus down) over the frames. Needs OpenCV (pip install "
+                "opencv-python-headless), but not for tora2-tiny with references."
             ),
             search_aliases=["trajectory error", "trajerror", "evaluate motion", "point tracking", "asked vs got"],
             has_intermediate_output=True,
@@ -160,7 +160,9 @@ class Tora2TrajectoriesFromVideo(io.ComfyNode):
                 ),
                 io.String.Output(
                     display_name="coordinates",
-                    tooltip="The same as coordinate JSON: for each track a list of x and y in pixels, one point per frame.",
+                    tooltip=(
+                        "The same as coordinate JSON: for each track a list of x and y in pixels, one point per frame."
+                    ),
                 ),
                 io.String.Output(
                     display_name="drawing",

@@ -16,7 +16,8 @@ READY = "() => window.app?.graph && window.app?.extensionManager"
 
 ADD_EDITOR = """async ([size, values]) => {
     const { app } = window
-    await app.loadGraphData({ last_node_id: 0, last_link_id: 0, nodes: [], links: [], groups: [], config: {}, extra: {}, version: 0.4 })
+    const empty = { last_node_id: 0, last_link_id: 0, nodes: [], links: [], groups: [], config: {}, extra: {} }
+    await app.loadGraphData({ ...empty, version: 0.4 })
     const node = window.LiteGraph.createNode('Tora2TrajectoryEditor')
     app.graph.add(node)
     node.pos = [0, 0]

@@ -15,7 +15,11 @@ const BELOW_AND_ABOVE = 260; // the node's title, sockets and four number widget
 
 /** @typedef {import('../view/editor.mjs')['createEditor']} CreateEditor */
 
+const IDLE_MS = 150; // the longest that an editor waits for an idle page
 const TAKE_OVER_MS = [0, 100, 500]; // Nodes 2.0 draws nodes anew within a few animation frames
+
+/** The editor that is being made; the next one waits for it. */
+let turn = Promise.resolve();
 
 /** @type {WeakMap<GraphNode, DrawingWidget>} */
 const widgets = new WeakMap();
@@ -96,6 +100,11 @@ export class DrawingWidget {
     if (node.graph) this.#start();
   }
 
+  /** The editor, for measurements and scripts; null as long as nobody has seen the node. */
+  get editor() {
+    return this.#editor;
+  }
+
   /** The large window, from the node's menu or a command. */
   async openLarge() {
     await this.#come();
@@ -160,6 +169,7 @@ export class DrawingWidget {
       const until = this.#observer;
       try {
         const [{ createEditor }] = await Promise.all([import('../view/editor.mjs'), loadTexts(this.#comfy)]);
+        await myTurn();
         if (!until || this.#observer !== until) return; // the node was removed meanwhile
         this.#host.start();
         this.#editor = createEditor(this.#element, this.#host);
@@ -172,6 +182,15 @@ export class DrawingWidget {
     })();
     return this.#coming;
   }
+}
+
+/** One after another, each when the page has nothing more urgent to do: a workflow of many editors opens at once. */
+function myTurn() {
+  turn = turn.then(() => new Promise((come) => {
+    if (typeof requestIdleCallback === 'function') requestIdleCallback(() => come(), { timeout: IDLE_MS });
+    else setTimeout(come);
+  }));
+  return turn;
 }
 
 /** @param {number} height the least, in pixels */

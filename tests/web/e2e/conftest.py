@@ -25,7 +25,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def oldest_frontend(folder: Path) -> Path:
-    """The static folder of the oldest frontend that pyproject allows, from TORA2_OLDEST_FRONTEND: a folder, or `pip`."""
+    """The static folder of the oldest frontend that pyproject allows: as TORA2_OLDEST_FRONTEND says, or fetched by pip."""
     given = os.environ["TORA2_OLDEST_FRONTEND"]
     if given != "pip":
         return Path(given)
@@ -76,7 +76,7 @@ def opened(browser, definitions, frontend):
 
 @pytest.fixture
 def editor(opened) -> EditorPage:
-    """A page that has just lost its graph; complaints of the pack's own scripts fail the test."""
+    """The module's page; complaints of the pack's own scripts fail the test."""
     opened.problems.clear()
     yield opened
     assert not opened.problems

@@ -1,4 +1,4 @@
-"""What happens to the node around the editor: copies, undo, subgraphs, bypass, collapse, links, touch, sharp screens."""
+"""What happens to the node around the editor: copies, undo, subgraphs, bypass, collapse and links."""
 
 from __future__ import annotations
 
@@ -61,7 +61,10 @@ def test_the_editors_undo_and_the_graphs_undo_do_not_fight(editor):
     assert undo_depth(editor) > before, "an edit is no step of the graph's undo"
 
     # With the focus in the editor Ctrl+Z is the editor's: the last point goes, the node stays what it is.
-    identity = "(id) => { window.theNode ??= window.app.graph.getNodeById(id); return window.theNode === window.app.graph.getNodeById(id) }"
+    identity = """(id) => {
+        window.theNode ??= window.app.graph.getNodeById(id)
+        return window.theNode === window.app.graph.getNodeById(id)
+    }"""
     editor.run("() => { delete window.theNode }")
     assert editor.run(identity, node)
     editor.focus()
@@ -122,7 +125,9 @@ def test_bypass_collapse_and_a_subgraph_keep_the_drawing(editor):
         node,
     )
     editor.frames(6)
-    editor.run("(id) => { const n = window.app.graph.getNodeById(id); window.app.canvas.openSubgraph(n.subgraph, n) }", outside)
+    editor.run(
+        "(id) => { const n = window.app.graph.getNodeById(id); window.app.canvas.openSubgraph(n.subgraph, n) }", outside
+    )
     editor.page.wait_for_timeout(1000)  # ComfyUI moves the view
     assert editor.value(inside) == drawn
     editor.look_at(inside)
@@ -146,7 +151,12 @@ def test_entities_backgrounds_and_the_canvas_come_from_the_graph(editor):
     editor.load(workflow)
     node = next(str(n["id"]) for n in workflow["nodes"] if n["type"] == "Tora2TrajectoryEditor")
     editor.run(
-        "(id) => { const { app } = window; const n = app.graph.getNodeById(id); n.setSize([820, 760]); app.canvas.bringToFront(n) }",
+        """(id) => {
+            const { app } = window
+            const node = app.graph.getNodeById(id)
+            node.setSize([820, 760])
+            app.canvas.bringToFront(node)
+        }""",
         node,
     )
     editor.look_at(node)
@@ -178,7 +188,11 @@ def test_entities_backgrounds_and_the_canvas_come_from_the_graph(editor):
 
     # The node's inputs and the drawing's canvas are one.
     editor.run(
-        "(id) => { const w = window.app.graph.getNodeById(id).widgets.find((w) => w.name === 'frames'); w.value = 33; w.callback?.(33) }",
+        """(id) => {
+            const widget = window.app.graph.getNodeById(id).widgets.find((w) => w.name === 'frames')
+            widget.value = 33
+            widget.callback?.(33)
+        }""",
         node,
     )
     editor.page.wait_for_timeout(200)
@@ -214,7 +228,9 @@ WATCH_LISTENERS = """() => {
             return EventTarget.prototype.addEventListener.call(this, type, listener, options)
         }
         target.removeEventListener = function (type, listener, options) {
-            for (const [where, what, key] of listener?.tora2Keys ?? []) if (where === this && what === type) open.delete(key)
+            for (const [where, what, key] of listener?.tora2Keys ?? []) {
+                if (where === this && what === type) open.delete(key)
+            }
             return EventTarget.prototype.removeEventListener.call(this, type, listener, options)
         }
         window.stopWatching.push(() => { delete target.addEventListener; delete target.removeEventListener })

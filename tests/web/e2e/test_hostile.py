@@ -23,8 +23,8 @@ HOSTILE = {
     "markup in a name": track(name=MARKUP),
     "markup in a colour": track(color=MARKUP),
     "markup in an unknown field": drawing(**{MARKUP: MARKUP, "editor": {"background": {"image": MARKUP}}}),
-    "script address as background": drawing(editor={"background": {"image": "javascript:window.owned=1", "opacity": 1}}),
-    "markup picture as background": drawing(editor={"background": {"image": "data:text/html,<script>owned=1</script>"}}),
+    "script address as background": drawing(editor={"background": {"image": "javascript:window.owned=1"}}),
+    "markup picture as background": drawing(editor={"background": {"image": "data:text/html,<script>owned=1</script"}}),
     "foreign address as background": drawing(editor={"background": {"image": "https://example.invalid/spy.png"}}),
     "prototype": '{"version": 1, "__proto__": {"owned": 1}, "constructor": {"prototype": {"owned": 1}}, "tracks": []}',
     "huge coordinates": track(points=[{"x": 1e308, "y": -1e308}, {"x": 0, "y": 0}]),
@@ -113,8 +113,8 @@ def test_hostile_workflows_load_and_run_nothing(editor):
     assert not dialogs
     foreign = [url for url in requests if not url.startswith((editor.server.url, "data:image/", "blob:"))]
     assert not [url for url in foreign if "example.invalid" in url]
-    assert editor.run("() => document.querySelectorAll('script:not([src])').length") == editor.run(
-        "() => [...document.querySelectorAll('script:not([src])')].filter((s) => !s.textContent.includes('owned')).length"
+    assert not editor.run(
+        "() => [...document.querySelectorAll('script')].filter((s) => s.textContent.includes('owned')).length"
     )
     # The next workflow is as good as ever.
     node = editor.new_editor()
