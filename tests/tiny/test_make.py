@@ -81,7 +81,8 @@ def test_a_stage_that_does_not_exist(ask, capsys):
 @pytest.fixture
 def runs(monkeypatch, tmp_path):
     """A trainer that takes two steps a minute and writes what a run writes."""
-    made = []
+    made, clock = [], [0.0]
+    monkeypatch.setattr(make.time, "monotonic", lambda: clock[-1])
 
     class Fake:
         def __init__(self, config, *, resume, minutes, quiet):
@@ -97,8 +98,7 @@ def runs(monkeypatch, tmp_path):
             folder = out / "checkpoints" / f"step-{self.step:08d}"
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "state.json").write_text("{}")
-            line = {"step": self.step, "clips_per_second": self.config.run.batch / 30}
-            (out / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+            clock.append(clock[-1] + 60 * self.minutes)
 
     monkeypatch.setattr(trainer_module, "Trainer", Fake)
     return made

@@ -25,7 +25,6 @@ from pathlib import Path
 import torch
 
 from ..errors import Tora2Error
-from ..training.metrics import read_metrics
 from . import loop, states
 from .assets import PLAIN, Atlas
 
@@ -191,14 +190,16 @@ class Maker:
         }
         config = load_config(states.CONFIG, [*(f"{key}={value}" for key, value in values.items()), *more])
         trainer = make(config, resume=True, minutes=minutes, quiet=True)
+        before, begun = states.steps_of(self.run / name), time.monotonic()
         trainer.run()
+        pace = {"steps_per_second": (trainer.step - before) / (time.monotonic() - begun)}
+        (self.run / name / "pace.json").write_text(json.dumps(pace))
         return trainer
 
     def _pace(self, name: str) -> float:
-        """Steps a second at the end of the run so far; 0 if nothing is known."""
-        lines = read_metrics(self.run / name)[-5:]
-        paces = sorted(line["clips_per_second"] for line in lines)
-        return paces[len(paces) // 2] / self.batch("transformer") if paces else 0.0
+        """Steps a second of the run's last slice; 0 if there was none."""
+        path = self.run / name / "pace.json"
+        return json.loads(path.read_text())["steps_per_second"] if path.is_file() else 0.0
 
     def _plan(self, name: str) -> dict[str, int]:
         path = self.run / name / "plan.json"
