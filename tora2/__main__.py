@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import logging
 import sys
 
 from .errors import Tora2Error
 
 COMMANDS = ("run", "convert", "train", "evaluate", "bench")
+TALKATIVE = ("torchao", "torch.utils._pytree", "diffusers.quantizers.torchao.torchao_quantizer")
+"""diffusers imports torchao wherever it is installed, and that warns of every GPU kernel which this machine has not."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -34,6 +37,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status 0; 1 for an error that the user can mend, shown as its sentence; 130 when interrupted."""
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.ERROR)
     args = build_parser().parse_args(arguments)
     try:
         return args.main(args)
