@@ -27,6 +27,18 @@ import { Value } from './value.mjs';
 /** @typedef {import('./types.mjs').Host} Host */
 /** @typedef {import('./types.mjs').Panel} Panel */
 
+/** @type {CSSStyleSheet|undefined} */
+let sheet;
+
+/** Read by the browser once, for all editors. */
+function styleSheet() {
+  if (!sheet) {
+    sheet = new CSSStyleSheet();
+    sheet.replaceSync(STYLE + STAGE_STYLE);
+  }
+  return sheet;
+}
+
 /**
  * @typedef {object} Editor
  * @property {string} value setting it never throws: what cannot be read is kept, and the user is told
@@ -52,7 +64,8 @@ export function createEditor(root, host) {
   const live = element('div', { class: 'hidden-text', attributes: { role: 'status', 'aria-live': 'polite' } });
   const notice = element('div', { class: 'notice', attributes: { role: 'alert', hidden: true } });
   const main = element('div', { class: 'tora2' }, live);
-  shadow.replaceChildren(element('style', { text: STYLE + STAGE_STYLE }), main);
+  shadow.adoptedStyleSheets = [styleSheet()];
+  shadow.replaceChildren(main);
 
   /** @param {string} key @param {Record<string, string|number>} [values] */
   const text = (key, values) => translate(host, key, values);

@@ -25,7 +25,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def oldest_frontend(folder: Path) -> Path:
-    """The static folder of the oldest frontend that pyproject allows: as TORA2_OLDEST_FRONTEND says, or fetched by pip."""
+    """The static folder of the oldest frontend that pyproject allows; TORA2_OLDEST_FRONTEND names it or says `pip`."""
     given = os.environ["TORA2_OLDEST_FRONTEND"]
     if given != "pip":
         return Path(given)
