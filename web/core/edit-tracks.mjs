@@ -8,7 +8,7 @@
 
 import { changed, inserted, tidy, within, withTrack, withTracks } from './change.mjs';
 import { isColor } from './document.mjs';
-import { EASINGS, INTERPOLATIONS, KINDS, MAX_NAME, MAX_POINTS, MAX_TRACKS, createTrack } from './drawing.mjs';
+import { EASINGS, INTERPOLATIONS, KINDS, MAX_NAME, MAX_POINTS, MAX_TRACKS, PALETTE, createTrack } from './drawing.mjs';
 import { isBlank } from './plain.mjs';
 import { mendKeys } from './timing.mjs';
 
@@ -19,7 +19,7 @@ const MOTION = ['points', 'kind', 'interpolation', 'easing', 'start', 'end'];
  * One more track.
  * @param {Document} document
  * @param {readonly Point[]} points at least one
- * @param {Partial<Track>} [fields] its name and colour are by its place unless said here
+ * @param {Partial<Track>} [fields] its name is by its place and its colour one that is free, unless said here
  * @param {number} [index] default: last
  * @returns {Document}
  */
@@ -27,7 +27,8 @@ export function addTrack(document, points, fields = {}, index = document.tracks.
   if (document.tracks.length >= MAX_TRACKS || points.length === 0 || points.length > MAX_POINTS) return document;
   if (!points.every((point) => Number.isFinite(point.x) && Number.isFinite(point.y))) return document;
   const tidied = points.map((point) => ({ ...point, x: tidy(point.x), y: tidy(point.y) }));
-  const track = createTrack(mendKeys(tidied, document.frames), allowed(document, null, fields), nextNumber(document));
+  const look = { color: freeColor(document), ...allowed(document, null, fields) };
+  const track = createTrack(mendKeys(tidied, document.frames), look, nextNumber(document));
   return withTracks(document, inserted(document.tracks, within(index, 0, document.tracks.length), track));
 }
 
@@ -185,7 +186,7 @@ function allowed(document, track, fields) {
 }
 
 /**
- * A number for the next track's name and colour that no track has: deleting one must not give two the same name.
+ * A number for the next track's name that no track has: deleting one must not give two the same name.
  * @param {Document} document
  * @returns {number} from 0
  */
@@ -194,4 +195,14 @@ function nextNumber(document) {
   let number = document.tracks.length;
   while (names.has(`track ${number + 1}`)) number += 1;
   return number;
+}
+
+/**
+ * The first colour of the palette that fewest tracks have.
+ * @param {Document} document
+ * @returns {string}
+ */
+function freeColor(document) {
+  const uses = PALETTE.map((color) => document.tracks.filter((track) => track.color === color).length);
+  return PALETTE[uses.indexOf(Math.min(...uses))];
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { EASINGS, emptyDocument, keyProblem, parseDocument, serialize } from '../../../web/core/document.mjs';
+import { EASINGS, PALETTE, emptyDocument, keyProblem, parseDocument, serialize } from '../../../web/core/document.mjs';
 import * as edits from '../../../web/core/edits.mjs';
 import { samplePositions } from '../../../web/core/sampling.mjs';
 import { Store } from '../../../web/core/store.mjs';
@@ -196,4 +196,14 @@ test('new tracks do not take a name or a colour that is there', () => {
 test('a track without points is gone', () => {
   const document = drawing([track([[0, 0], [1, 1]]), track([[0, 0]])]);
   assert.deepEqual(edits.removePoints(document, [[0, 0], [0, 1]]).tracks, [document.tracks[1]]);
+});
+
+test('a new track gets a colour that no other has, as long as there is one', () => {
+  let document = emptyDocument({ width: 100, height: 100, frames: 9, fps: 8 });
+  const point = [{ x: 0.5, y: 0.5, frame: null, easing: null }];
+  document = edits.addTrack(document, point, { color: PALETTE[2] });
+  for (let i = 1; i < PALETTE.length; i++) document = edits.addTrack(document, point);
+  assert.equal(new Set(document.tracks.map(({ color }) => color)).size, PALETTE.length);
+  document = edits.addTrack(document, point);
+  assert.equal(document.tracks.at(-1).color, PALETTE[0]);
 });
