@@ -8,6 +8,7 @@
  */
 
 import { MAX_COORDINATE, MIN_COORDINATE } from './drawing.mjs';
+import { rememberOrigin } from './geometry.mjs';
 
 /** @type {WeakMap<object, number>} */
 const identities = new WeakMap();
@@ -48,6 +49,7 @@ export function changed(item, fields) {
 export function withMovedPoints(track, points) {
   if (points.every((point, i) => point === track.points[i])) return track;
   identities.set(points, identityOf(track.points));
+  rememberOrigin(track.points, points);
   return changed(track, { points });
 }
 

@@ -10,28 +10,40 @@ export const SUBDIVISIONS = 32;
 
 /** A path with its table of arc length. */
 export class Curve {
+  /** @type {Float64Array|readonly number[]} The control points. */ points;
+  /** @type {number} Pieces of a segment in the table. */ cuts;
+  /** @type {Uint32Array} The knot that control point p became: coincident neighbours are one knot. */ knotOf;
+  /** @type {Float64Array} 8 a segment: the cubic's x and y coefficients c0x, c0y, ..., c3y. */ coefficients;
+  /** @type {Float64Array} Arc length at the cuts, from 0. */ table;
+  /** @type {Float64Array} Arc length at every control point. */ lengths;
   /** @type {Float64Array|null} */ #places = null;
   /** @type {Float64Array|null} */ #boxes = null;
 
   /**
    * @param {Float64Array|readonly number[]} points x0, y0, x1, y1, ... in pixels, at least one point
    * @param {boolean} smooth centripetal Catmull-Rom, otherwise straight between the points
+   * @param {Curve|null} [like] a curve of the same kind whose points these are, all moved by the same way
    */
-  constructor(points, smooth) {
+  constructor(points, smooth, like = null) {
+    this.points = points;
+    if (like) {
+      // Lengths do not change with the place, and measuring them is nearly all the work.
+      this.cuts = like.cuts;
+      this.knotOf = like.knotOf;
+      this.table = like.table;
+      this.lengths = like.lengths;
+      this.coefficients = shifted(like.coefficients, points[0] - like.points[0], points[1] - like.points[1]);
+      return;
+    }
     const { knots, knotOf } = findKnots(points);
     const count = knots.length / 2;
     const bent = smooth && count > 2;
-    /** Pieces of a segment in the table. */
     this.cuts = bent ? SUBDIVISIONS : 1;
-    /** The knot that control point p became: coincident neighbours are one knot. */
     this.knotOf = knotOf;
-    /** 8 a segment: the cubic's x and y coefficients c0x, c0y, ..., c3y. */
     this.coefficients = count === 1 ? still(knots) : bent ? catmullRom(knots) : polyline(knots);
     const segments = this.coefficients.length / 8;
-    /** Arc length at the cuts, from 0. */
     this.table = new Float64Array(segments * this.cuts + 1);
     this.#measure(segments);
-    /** Arc length at every control point. */
     this.lengths = new Float64Array(knotOf.length);
     for (let p = 0; p < knotOf.length; p++) this.lengths[p] = this.table[knotOf[p] * this.cuts];
   }
@@ -197,6 +209,19 @@ export class Curve {
 /** @type {WeakMap<readonly unknown[], Cached>} */
 const curves = new WeakMap();
 
+/** @type {WeakMap<readonly unknown[], Cached>} Curves of the lists that these lists came from; dropped when used. */
+const origins = new WeakMap();
+
+/**
+ * Say that a list of points came from another one by moving some: if all went the same way, its curve is known.
+ * @param {readonly unknown[]} from
+ * @param {readonly unknown[]} to
+ */
+export function rememberOrigin(from, to) {
+  const known = curves.get(from) ?? origins.get(from);
+  if (known) origins.set(to, known);
+}
+
 /**
  * The curve of a track, remembered as long as its points, its interpolation and the canvas stay the same.
  * @param {Track} track
@@ -213,9 +238,25 @@ export function curveOf(track, canvas) {
     pixels[2 * index] = track.points[index].x * width;
     pixels[2 * index + 1] = track.points[index].y * height;
   }
-  const curve = new Curve(pixels, smooth);
+  const origin = origins.get(track.points);
+  origins.delete(track.points);
+  const like = origin && origin.width === width && origin.height === height && origin.smooth === smooth;
+  const curve = new Curve(pixels, smooth, like && isShifted(origin.curve.points, pixels) ? origin.curve : null);
   curves.set(track.points, { width, height, smooth, curve });
   return curve;
+}
+
+/**
+ * Whether all points went the same way; a ten-millionth of a pixel is the noise of their arithmetic.
+ * @param {Float64Array|readonly number[]} from
+ * @param {Float64Array|readonly number[]} to
+ */
+function isShifted(from, to) {
+  if (from.length !== to.length) return false;
+  for (let i = 2; i < to.length; i++) {
+    if (!(Math.abs(to[i] - from[i] - (to[i & 1] - from[i & 1])) < 1e-7)) return false;
+  }
+  return true;
 }
 
 /**
@@ -256,6 +297,20 @@ function findKnots(points) {
     knotOf[index] = kept - 1;
   }
   return { knots: knots.subarray(0, 2 * kept), knotOf };
+}
+
+/**
+ * @param {Float64Array} coefficients
+ * @param {number} dx pixels
+ * @param {number} dy
+ */
+function shifted(coefficients, dx, dy) {
+  const result = coefficients.slice();
+  for (let c = 0; c < result.length; c += 8) {
+    result[c] += dx;
+    result[c + 1] += dy;
+  }
+  return result;
 }
 
 /** @param {Float64Array} knots */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
+import { movePoints } from '../../../web/core/edits.mjs';
 import { Curve, curveOf, upperBound } from '../../../web/core/geometry.mjs';
 import { dice, drawing, track } from './helpers.mjs';
 
@@ -67,6 +68,39 @@ test('the nearest place is the nearest of all, with and without a reach', () => 
     const [px, py] = curve.at(near.length);
     assert.ok(Math.hypot(px - near.x, py - near.y) < 1);
   }
+});
+
+test('a path that was moved as a whole is what its points make anew, after any number of moves', () => {
+  const random = dice(12);
+  for (const interpolation of ['smooth', 'linear']) {
+    const places = Array.from({ length: 12 }, () => [random.between(0.2, 0.8), random.between(0.2, 0.8)]);
+    places.push(places.at(-1)); // a run of one knot
+    let document = drawing([track(places, { interpolation })], { width: 640, height: 360 });
+    const every = places.map((_, point) => [0, point]);
+    for (let move = 0; move < 200; move++) {
+      curveOf(document.tracks[0], document);
+      const some = move % 20 === 19 ? [[0, random.whole(0, 11)]] : every;
+      document = movePoints(document, some, random.between(-0.02, 0.02), random.between(-0.02, 0.02));
+      const curve = curveOf(document.tracks[0], document);
+      const anew = new Curve(document.tracks[0].points.flatMap(({ x, y }) => [x * 640, y * 360]), interpolation === 'smooth');
+      assert.ok(Math.abs(curve.total - anew.total) < 1e-6);
+      for (const share of [0, 0.13, 0.5, 0.77, 1]) {
+        const [a, b] = [curve.at(share * curve.total), anew.at(share * anew.total)];
+        assert.ok(Math.hypot(a[0] - b[0], a[1] - b[1]) < 1e-6);
+      }
+      assert.deepEqual(curve.places.length, anew.places.length);
+      assert.ok(curve.places.every((value, i) => Math.abs(value - anew.places[i]) < 1e-6));
+    }
+  }
+});
+
+test('lengths of a path that was moved as a whole are not measured again', () => {
+  const before = drawing([track([[0.1, 0.1], [0.5, 0.3], [0.2, 0.7]])]);
+  const table = curveOf(before.tracks[0], before).table;
+  const moved = movePoints(before, [[0, 0], [0, 1], [0, 2]], 0.1, 0.05);
+  assert.equal(curveOf(moved.tracks[0], moved).table, table);
+  const bent = movePoints(before, [[0, 0], [0, 1]], 0.1, 0.05);
+  assert.notEqual(curveOf(bent.tracks[0], bent).table, table);
 });
 
 test('upperBound counts the entries that are at most the value', () => {

@@ -1,5 +1,6 @@
 /** What the unit tests share: a small deterministic random generator, sample documents, deep freezing. */
 
+import { tidy } from '../../../web/core/change.mjs';
 import { createPoint, createTrack, emptyDocument } from '../../../web/core/drawing.mjs';
 
 /**
@@ -47,5 +48,5 @@ export function frozen(value) {
 /** `count` tracks of `points` points in a wave. */
 export function big(count = 64, points = 100) {
   return drawing(Array.from({ length: count }, (_, t) => track(Array.from({ length: points }, (_, p) =>
-    [p / (points - 1), 0.5 + 0.4 * Math.sin(p / 5 + t)]), {}, t)));
+    [tidy(p / (points - 1)), tidy(0.5 + 0.4 * Math.sin(p / 5 + t))]), {}, t)));
 }
