@@ -57,7 +57,7 @@ def test_workflows_pass_the_servers_own_checks(server, definitions, path):
     prompt = to_prompt(workflow(path), definitions)
     names = definitions["Tora2LoadModel"]["input"]["required"]["model"][1]["options"]
     answer = server.post("/prompt", {"prompt": with_inputs(prompt, "Tora2Sampler", steps=STEPS)})
-    if prompt[next(key for key in prompt if prompt[key]["class_type"] == "Tora2LoadModel")]["inputs"]["model"] in names:
+    if next(node for node in prompt.values() if node["class_type"] == "Tora2LoadModel")["inputs"]["model"] in names:
         assert "prompt_id" in answer, answer
         server.post("/queue", {"clear": True})
         server.post("/interrupt", {})
@@ -67,12 +67,23 @@ def test_workflows_pass_the_servers_own_checks(server, definitions, path):
         assert set(wrong) == {"Tora2LoadModel"} and "README" in str(wrong)
 
 
+def test_the_box_for_beginners_is_offered(server):
+    offered = [entry for entry in server.get("/global_subgraphs").items() if entry[1]["source"] == "custom_node"]
+    names = {path.stem: json.loads(path.read_text()) for path in (ROOT / "subgraphs").glob("*.json")}
+    assert {entry["name"] for _, entry in offered} == set(names)
+    for key, entry in offered:
+        assert json.loads(server.get(f"/global_subgraphs/{key}")["data"]) == names[entry["name"]]
+
+
 @pytest.mark.parametrize("path", TINY, ids=lambda path: path.stem)
 def test_tiny_workflows_run(server, tiny_prompt, path):
-    done = server.run(tiny_prompt(path))
+    prompt = tiny_prompt(path)
+    done = server.run(prompt)
+    if "needs OpenCV" in str(done["status"]["messages"]):
+        pytest.skip("this ComfyUI has no OpenCV")
     assert done["status"]["status_str"] == "success", done["status"]["messages"]
     videos = [file for output in done["outputs"].values() for file in output.get("images", ()) if "mp4" in str(file)]
-    assert len(videos) == 2
+    assert len(videos) == sum(node["class_type"] == "SaveVideo" for node in prompt.values()) > 0
     for video in videos:
         assert (server.base / "output" / video["subfolder"] / video["filename"]).stat().st_size > 1000
 
@@ -87,6 +98,7 @@ def test_only_what_changed_runs_again(server, tiny_prompt):
 
     server.run(prompt)
     after = {"Tora2Sampler", "Tora2Decode", "Tora2DrawTrajectories", "CreateVideo", "SaveVideo"}
+    after |= {"Tora2MeasureTrajectories", "PreviewAny"}
     assert rerun(with_inputs(prompt, "Tora2Sampler", seed=12345)) == after
     drawing = json.dumps({"version": 1, "tracks": [{"name": "teddy bear", "points": [{"x": 0.5, "y": 0.5}]}]})
     drawing = drawing.replace("}]}]}", '}]}, {"name": "penguin", "points": [{"x": 0.2, "y": 0.2}]}]}')
@@ -129,5 +141,5 @@ def test_memory_stays_flat_over_twenty_runs(server, tiny_prompt):
             assert server.wait(prompt_id)["status"]["status_str"] == "success"
         held.append(server.resident_bytes() / 2**20)
     print("MiB after every second run:", [round(value) for value in held])
-    # What is loaded once is loaded by the fourth run; a leak would keep at least the 13 MB of a video and its preview each.
+    # What is loaded once is loaded by the fourth run; a leak would keep at least the 13 MB of a video and its preview.
     assert max(held[5:]) - max(held[1:5]) < 5 * 13, held

@@ -66,6 +66,19 @@ def translations(locales: Path = ROOT / "locales") -> dict[str, Any]:
     return found
 
 
+def blueprints() -> dict[str, dict[str, Any]]:
+    """/global_subgraphs as ComfyUI's app/subgraph_manager.py puts it together, with each file's text under `data`."""
+    return {
+        f"blueprint{index}": {
+            "source": "custom_node",
+            "name": path.stem,
+            "info": {"node_pack": f"custom_nodes.{PACK}"},
+            "data": path.read_text(encoding="utf-8"),
+        }
+        for index, path in enumerate(sorted((ROOT / "subgraphs").glob("*.json")))
+    }
+
+
 class FrontendServer(ThreadingHTTPServer):
     """One user's ComfyUI, as far as the page can tell.
 
@@ -198,7 +211,10 @@ class _Handler(BaseHTTPRequestHandler):
             "/embeddings": [],
             "/experiment/models": [],
             "/workflow_templates": {},
-            "/global_subgraphs": {},
+            "/global_subgraphs": {
+                key: {name: part for name, part in entry.items() if name != "data"}
+                for key, entry in blueprints().items()
+            },
             "/node_replacements": {},
         }
         if path in fixed:
@@ -206,6 +222,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif path.startswith("/object_info/"):
             name = path.removeprefix("/object_info/")
             self._json({name: server.definitions[name]} if name in server.definitions else {})
+        elif path.startswith("/global_subgraphs/"):
+            self._json(blueprints().get(path.removeprefix("/global_subgraphs/")))
         elif path.startswith("/settings/"):
             self._json(server.settings.get(path.removeprefix("/settings/")))
         elif path == "/userdata":

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (the notes are prose)
 """What the shipped workflows hold: nodes, values, links and notes. `make_workflows.py` builds the files of them."""
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ Points = list[tuple[float, float]]
 
 DRAWING = (
     "Click into the picture, press **D** and click the points of a path; Enter ends it. **V** selects and moves. Name each "
-    "track in the list beside it. Space plays. The button with two arrows makes the editor large, and **?** shows its keys."
+    "track in the list beside it. Space plays. The button with two arrows makes the editor large, and the menu of the right mouse button has every command with its key."
 )
 PICTURES = "lie in the pack's folder `workflows/inputs`; the pack puts them into ComfyUI's input folder when it starts"
 SHOWN = "Below it the same video with the paths drawn over it."
-ONNX = "**Files**: none; tora2-tiny comes with the pack. **One more package**: `pip install onnxruntime`, which reads the "
+ONNX = (
+    "**Files**: none; tora2-tiny comes with the pack. **One more package**: `pip install onnxruntime`, which reads the "
+)
 ONNX += "reference pictures (with onnxruntime-gpu installed there is nothing to do)."
 NO_FILES = "**Files**: none; tora2-tiny comes with the pack, runs on any machine and makes 17 frames of 128x128 pixels."
 FULL_FILES = """**Files** (about 20 GB; nothing is downloaded for you. README has addresses and licences, and CogVideoX-5B asks for a registration before commercial use):
@@ -41,7 +44,6 @@ class Sheet:
     def __init__(self, note: str, height: int = 760) -> None:
         self.nodes: dict[str, dict[str, Any]] = {}
         self.links: list[tuple[str, int, str, str]] = []
-        self.boxes: list[dict[str, Any]] = []
         self.add("note", "MarkdownNote", (-560, 0), (520, height), "Read me", **{"0": note.strip() + "\n"})
 
     def add(
@@ -95,13 +97,16 @@ class Sheet:
         self.video("draw", 560, "The video with its paths", f"{prefix}_tracks", fps)
 
     def video(self, images: str, y: int, title: str, prefix: str, fps: int) -> None:
-        create, save = self.add(f"create_{images}", "CreateVideo", (2180, y), (260, 110), None, fps=fps), f"save_{images}"
+        create, save = (
+            self.add(f"create_{images}", "CreateVideo", (2180, y), (260, 110), None, fps=fps),
+            f"save_{images}",
+        )
         self.add(save, "SaveVideo", (2500, y), (420, 480), title, filename_prefix=prefix)
         self.link(images, create, "images")
         self.link(create, save, "video")
 
     def value(self) -> dict[str, Any]:
-        return {"nodes": self.nodes, "links": self.links, "boxes": self.boxes}
+        return {"nodes": self.nodes, "links": self.links}
 
 
 def note(title: str, *parts: str) -> str:
@@ -211,21 +216,41 @@ def _first_frame(sheet: Sheet, file: str, prefix: str) -> None:
     sheet.link("first", "editor", "background")
 
 
-def motion_from_video() -> Sheet:
+def paths_in_and_out() -> Sheet:
     sheet = Sheet(
         note(
-            "The motion of one video for another",
-            "What moves in a video becomes a drawing, and another thing follows it.",
-            NO_FILES + " **One more package**: OpenCV, which most installations have (`pip install opencv-python-headless`).",
-            "1. **The video**: here a moving picture is made of two still ones, so that no file is needed. With a video of "
-            "your own, put *Load Video* and *Get Video Components* in their place.\n"
-            "2. **From video** follows points and gives their paths as a drawing with few points. *count* says how many "
-            "points; a mask, or a drawing linked to *trajectories*, says where they start. Its preview shows the paths.\n"
-            "3. **Load model**, 4. **Prompt**: what shall move like that.\n"
-            "5. **Motion**, 6. **Bind**, 7. **Sample**, 8. **Decode**, 9. **The video**. " + SHOWN,
-            "*The drawing as text* can be pasted into a Tora2 Trajectory Editor (*Import and export*) to edit it on.",
+            "Paths from other packs and for them",
+            "Paths need not be drawn here: they can be text of another pack, or what moves in a video. And they can be "
+            "handed on.",
+            NO_FILES + " **One more package**: OpenCV for step 8, which most installations have "
+            "(`pip install opencv-python-headless`).",
+            "1. **Load model**: nothing to choose.\n"
+            "2. **Prompt**: what is seen. The video starts from a *first frame*; the pictures " + PICTURES + ".\n"
+            "3. **Import** takes coordinates in pixels as KJNodes' Spline Editor and many others write them, Tora's `.txt` "
+            "lines, or ComfyUI's own TRACKS.\n"
+            "4. **Motion**, 5. **Bind**, 6. **Sample**, 7. **Decode**, and **the video**. " + SHOWN + "\n"
+            "8. **From video** follows what stands out most in the video, and gives its paths as a drawing. Link the frames "
+            "of any video (*Load Video*, *Get Video Components*) to take its motion. A mask, or a drawing linked to "
+            "*trajectories*, says where the followed points start.\n"
+            "9. **Export** writes a path as the text that KJNodes, ATI, Wan-Move, LTX or CogVideoXWrapper nodes read.",
         )
     )
+    sheet.start("tora2-tiny", "a duck in a flower meadow")
+    path = [(95, 79), (80, 50), (58, 45), (40, 52), (28, 64)]
+    text = json.dumps([{"x": x, "y": y} for x, y in path])
+    sheet.add("import", "Tora2ImportTrajectories", (400, 0), (340, 300), "3. Import", coordinates=text, **TINY)
+    sheet.motion("import", "5. Bind")
+    sheet.finish("import", 6, "video/tora2_imported")
+    sheet.add(
+        "found", "Tora2TrajectoriesFromVideo", (1100, 560), (300, 420), "8. From video", points="features", count=4
+    )
+    sheet.link("decode", "found", "images")
+    sheet.picture("first", "first_frame_duck.png", (0, 580), "First frame")
+    sheet.link("first", "sampler", "first_frame")
+    sheet.add("export", "Tora2ExportTrajectories", (1460, 560), (340, 110), "9. Export")
+    sheet.link("found", "export", "trajectories")
+    sheet.add("shown", "PreviewAny", (1460, 740), (340, 240), "Text for other packs")
+    sheet.link("export", "shown", "source")
     return sheet
 
 
@@ -284,3 +309,102 @@ def cogvideox_i2v() -> Sheet:
     sheet.editor([track("duck", RED, [(0.76, 0.58), (0.5, 0.5), (0.2, 0.6)])], FULL)
     _first_frame(sheet, "first_frame_duck_wide.png", "video/tora_i2v")
     return sheet
+
+
+BOX_NAME = "Tora2 - Entities on Trajectories"  # also the blueprint's file name, by which the frontend calls it
+BOX_DESCRIPTION = (
+    "A video in which two entities look like their reference pictures and follow their own drawn paths. Link a Tora2 "
+    "Trajectory Editor, and a Load Image for each entity."
+)
+BOX_INPUTS = [  # (name, label, the inner inputs it feeds)
+    ("trajectories", "trajectories", [("encode", "trajectories")]),
+    ("image_1", "image 1", [("entity0", "image")]),
+    ("mask_1", "mask 1", [("entity0", "mask")]),
+    ("image_2", "image 2", [("entity1", "image")]),
+    ("mask_2", "mask 2", [("entity1", "mask")]),
+    ("model", "model", [("load", "model")]),
+    ("prompt", "prompt", [("text", "prompt")]),
+    ("phrase_1", "phrase 1", [("entity0", "phrase")]),
+    ("phrase_2", "phrase 2", [("entity1", "phrase")]),
+    ("seed", "seed", [("sampler", "seed")]),
+    ("steps", "steps", [("sampler", "steps")]),
+    ("fps", "fps", [("create", "fps")]),
+]
+BOX_OUTPUTS = [("video", "video", ("create", 0)), ("images", "images", ("decode", 0))]
+
+
+def box() -> Sheet:
+    """What is inside the one box for beginners."""
+    sheet = Sheet(
+        note(
+            "Inside the box",
+            "Entities have no *track* name of their own here: a path belongs to the entity whose phrase is its name.",
+        ),
+        300,
+    )
+    sheet.start("tora2-tiny", "a teddy bear and a penguin on green grass")
+    sheet.add("extract", "Tora2ExtractPersonalization", (760, 560), (280, 140), "Personalization")
+    sheet.link("load", "extract", "model")
+    for index, phrase in enumerate(("a teddy bear", "a penguin")):
+        title = f"Entity {index + 1}"
+        entity = sheet.add(f"entity{index}", "Tora2Entity", (400, 560 + 240 * index), (320, 160), title, phrase=phrase)
+        sheet.link(entity, "extract", f"entities.entity{index}")
+    sheet.motion("", "Bind")
+    sheet.links = [link for link in sheet.links if link[0]]
+    sheet.link("extract", "bind", "personalization")
+    sheet.add("sampler", "Tora2Sampler", (1460, 0), (340, 420), "Sample", seed=0, steps=50)
+    sheet.add("decode", "Tora2Decode", (1860, 0), (260, 100), "Decode")
+    sheet.add("create", "CreateVideo", (2180, 0), (260, 110), None, fps=8)
+    for key in ("sampler", "decode"):
+        sheet.link("load", key, "model")
+    sheet.link("bind", "sampler", "conditioning")
+    sheet.link("sampler", "decode", "latent")
+    sheet.link("decode", "create", "images")
+    return sheet
+
+
+def one_box() -> Sheet:
+    """The box in use; the node `box` is the subgraph."""
+    sheet = Sheet(
+        note(
+            "The whole pack in one box",
+            "Two entities, each with its reference picture and its own path. The box is also in the node library, under "
+            f"*Subgraph Blueprints*, as *{BOX_NAME}*; the button in its upper right corner opens it.",
+            ONNX,
+            f"1. **Draw**: one path for each entity, with the entity's phrase for a name. {DRAWING}\n"
+            f"2. **References**: take any two pictures; paint a mask with *Open in MaskEditor* (right mouse button) where a "
+            f"picture is not transparent around its entity. These two {PICTURES}.\n"
+            "3. **The box**: the *prompt* names each entity once, and *phrase 1* and *phrase 2* repeat those words. "
+            "tora2-tiny knows sentences such as *a teddy bear and a penguin on green grass*.\n"
+            "4. **The video**.",
+            "Canvas and length are the editor's: 128x128 and 17 frames for tora2-tiny.",
+        ),
+        820,
+    )
+    tracks = [
+        track("a teddy bear", RED, [(0.22, 0.72), (0.45, 0.55), (0.78, 0.75)]),
+        track("a penguin", BLUE, [(0.78, 0.3), (0.5, 0.22), (0.22, 0.32)]),
+    ]
+    size = (640, 760)
+    sheet.add("editor", "Tora2TrajectoryEditor", (0, 0), size, "1. Draw", drawing=drawing(*tracks), **TINY)
+    for index, file in enumerate(("teddy_bear.png", "penguin.png")):
+        sheet.picture(f"image{index}", file, (360 * index, 860), f"2. Reference {index + 1}")
+    sheet.add("box", "", (760, 0), (400, 480), "3. Entities on trajectories")
+    sheet.add("save", "SaveVideo", (1240, 0), (480, 560), "4. The video", filename_prefix="video/tora2_one_box")
+    sheet.link("editor", "box", "trajectories")
+    for index in range(2):
+        sheet.link(f"image{index}", "box", f"image_{index + 1}")
+        sheet.link(f"image{index}", "box", f"mask_{index + 1}", 1)
+    sheet.link("box", "save", "video")
+    return sheet
+
+
+WORKFLOWS = {
+    "one_box_tiny": one_box,
+    "two_entities_tiny": two_entities,
+    "trajectories_only_tiny": trajectories_only,
+    "first_frame_tiny": first_frame,
+    "paths_in_and_out_tiny": paths_in_and_out,
+    "cogvideox_5b_tora_t2v": cogvideox_t2v,
+    "cogvideox_5b_tora_i2v": cogvideox_i2v,
+}

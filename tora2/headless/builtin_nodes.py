@@ -239,6 +239,27 @@ class PreviewImage(io.ComfyNode):
         return io.NodeOutput(images)
 
 
+class PreviewAny(io.ComfyNode):
+    """Core's Preview as Text; here the text goes to the terminal."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="PreviewAny",
+            display_name="Preview as Text",
+            category="utilities",
+            inputs=[io.AnyType.Input("source")],
+            is_output_node=True,
+            outputs=[io.String.Output()],
+        )
+
+    @classmethod
+    def execute(cls, source) -> io.NodeOutput:
+        text = source if isinstance(source, str) else json.dumps(source, default=str)
+        print(text)
+        return io.NodeOutput(text)
+
+
 def _primitive(node_id: str, title: str, value: io.Input, output: io.Output) -> type:
     """A node that hands its one widget on."""
 
@@ -265,6 +286,7 @@ NODES = [
     SaveVideo,
     SaveImage,
     PreviewImage,
+    PreviewAny,
     _primitive("PrimitiveString", "Text", io.String.Input("value"), io.String.Output()),
     _primitive(
         "PrimitiveStringMultiline", "Text (Multiline)", io.String.Input("value", multiline=True), io.String.Output()
