@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import os
 import shutil
 import time
@@ -27,6 +28,10 @@ from torch import nn
 from ..tora2.acceleration.settings import Acceleration
 from ..tora2.conditions import VideoSize
 from ..tora2.errors import ConditionError, Tora2Error
+from ..tora2.memory.estimates import Shape, Weights, denoising_bytes, vae_bytes
+from ..tora2.memory.offloading import bring_in_blocks, largest_layer
+from ..tora2.memory.plan import Plan, plan
+from ..tora2.memory.text_encoder import quantize_text_encoder
 from .live_preview import LivePreview
 
 logger = logging.getLogger(__name__)
@@ -37,6 +42,7 @@ MODEL_FOLDER = "tora2"
 EXTENSIONS = {".safetensors", ".json", ".pt"}
 PRECISIONS = ("auto", "bfloat16", "float16", "float32")
 OFFLOADS = ("auto", "blocks")
+BIG = ("transformer", "text_encoder", "vae")
 IN_BLOCKS = ("transformer", "text_encoder")  # the only models worth splitting
 PREVIEW_SIDE = 512
 PREVIEW_PACE = 4.0  # latent frames a second, twice the speed of the video that the models make
@@ -130,7 +136,11 @@ def find_model(name: str) -> Any:
 
 
 def load_model(
-    name: str, precision: str = "auto", offload: str = "auto", acceleration: Acceleration | None = None
+    name: str,
+    precision: str = "auto",
+    offload: str = "auto",
+    acceleration: Acceleration | None = None,
+    text_encoder: str = "auto",
 ) -> HostedModel:
     from ..tora2.checkpoints.loading import load
 
@@ -139,7 +149,7 @@ def load_model(
     acceleration.check(management.get_torch_device())
     dtype = resolve_precision(precision)
     bundle = load(source, dtype, tokenizer=_own_t5_tokenizer(), quantization=acceleration.quantization)
-    return HostedModel(bundle, offload, acceleration)
+    return HostedModel(bundle, offload, acceleration, text_encoder)
 
 
 def _own_t5_tokenizer() -> Path | None:
@@ -176,10 +186,19 @@ class HostedModel:
     group offloading instead, and ComfyUI never hears of it.
     """
 
-    def __init__(self, bundle: Any, offload: str = "auto", acceleration: Acceleration | None = None):
+    def __init__(
+        self,
+        bundle: Any,
+        offload: str = "auto",
+        acceleration: Acceleration | None = None,
+        text_encoder: str = "auto",
+    ):
         self.bundle = bundle
         self.offload = offload
         self.acceleration = acceleration or Acceleration()
+        self.text_encoder = text_encoder
+        self._job: tuple[VideoSize, int] = (bundle.size, 1)
+        self._told = ""
         self._patchers: dict[str, Any] = {}
         self._in_blocks: set[str] = set()
         self._colors: Any = None
@@ -200,9 +219,13 @@ class HostedModel:
         """Several components at once: asked for one by one, each could evict the one before it."""
         management.throw_exception_if_processing_interrupted()
         found = [self.bundle.encoder(name) if name == "semantic" else self.bundle.component(name) for name in names]
+        if "text_encoder" in names:
+            quantize_text_encoder(self.bundle.component("text_encoder"), self.text_encoder, self.device("text_encoder"))
         whole = []
         for name, component in zip(names, found, strict=True):
-            if isinstance(component, nn.Module) and not self._goes_in_blocks(name, component, memory):
+            if not isinstance(component, nn.Module) or (name == "text_encoder" and self._text_stays_on_cpu()):
+                continue
+            if not self._goes_in_blocks(name, component, memory):
                 whole.append(self._loadable(name, component))
         if not INSIDE_COMFYUI:
             memory += sum(map(weight_bytes, whole))
@@ -211,7 +234,7 @@ class HostedModel:
             management.load_models_gpu(whole, memory_required=memory, force_full_load=True)
         if "transformer" in names:
             transformer = found[names.index("transformer")]
-            self.acceleration.apply(transformer, _device("transformer"), "transformer" in self._in_blocks)
+            self.acceleration.apply(transformer, self.device("transformer"), "transformer" in self._in_blocks)
         return found
 
     def _loadable(self, name: str, component: nn.Module) -> Any:
@@ -220,23 +243,85 @@ class HostedModel:
             return component
         if name not in self._patchers:
             self._patchers[name] = comfy.model_patcher.CoreModelPatcher(
-                Tora2Component(component), load_device=_device(name), offload_device=management.unet_offload_device()
+                Tora2Component(component),
+                load_device=self.device(name),
+                offload_device=management.unet_offload_device(),
             )
         return self._patchers[name]
 
     def _goes_in_blocks(self, name: str, component: nn.Module, memory: float) -> bool:
-        device = _device(name)
+        device = self.device(name)
         if name not in IN_BLOCKS or management.is_device_cpu(device):
             return False
-        if self.offload != "blocks" and not _exceeds(component, device):
-            return False
         if name not in self._in_blocks:
-            from diffusers.hooks import apply_group_offloading
-
-            apply_group_offloading(component, onload_device=device, offload_type="leaf_level")
+            if getattr(self.plan(), name) != "blocks":
+                return False
+            if name in self._patchers:  # it was whole for a smaller video
+                management.free_memory(1e30, device)
+            bring_in_blocks(component, device)
             self._in_blocks.add(name)
         management.free_memory(memory + management.minimum_inference_memory(), device)
         return True
+
+    def _text_stays_on_cpu(self) -> bool:
+        if management.is_device_cpu(self.device("text_encoder")):
+            return False  # then the host's own CPU is where it goes
+        return self.plan().text_encoder == "cpu" and "text_encoder" not in self._patchers
+
+    def device(self, name: str) -> torch.device:
+        """Where a component computes."""
+        if name == "text_encoder":
+            return management.text_encoder_device()
+        if name == "vae":
+            return management.vae_device()
+        return management.get_torch_device()
+
+    def plan(self, size: VideoSize | None = None, videos: int | None = None) -> Plan:
+        """Settings for a job of that size by the memory that the device would have free without models; it is logged.
+
+        Args:
+            size, videos: None means as in the call before, at first the model's own size and one video.
+        """
+        self._job = (size or self._job[0], videos or self._job[1])
+        device = management.get_torch_device()
+        on_cpu = management.is_device_cpu(device)
+        found = plan(
+            math.inf if on_cpu else _free_without_models(device),
+            self._job[0],
+            self._weights(),
+            self._shape(),
+            self._job[1],
+            text_encoder={"gpu_int8": "gpu", "gpu_fp8": "gpu"}.get(self.text_encoder, self.text_encoder),
+            blocks=self.offload == "blocks",
+        )
+        line = found.describe()
+        if not on_cpu and (found.settings, self._job) != self._told:
+            self._told = (found.settings, self._job)
+            logger.info("%s", line)
+        return found
+
+    def _weights(self) -> Weights:
+        """Of what is loaded by now; the phases do not share the device, so the others do not matter to one."""
+        big = [self.bundle.component(name) if self.bundle.is_loaded(name) else None for name in BIG]
+        sizes = [0 if module is None else weight_bytes(module) for module in big]
+        layers = [0 if module is None else largest_layer(module) for module in big[:2]]
+        return Weights(*sizes, largest_layer=max(layers))
+
+    def _shape(self) -> Shape:
+        """Of what is loaded by now: a plan for the text encoder must not bring the transformer into memory."""
+        vae_width, itemsize = 128, (self.bundle.dtype or torch.bfloat16).itemsize
+        if self.bundle.is_loaded("vae"):
+            vae_width = self.bundle.component("vae").config.block_out_channels[0]
+        if self.bundle.is_loaded("transformer"):
+            return Shape.of(self.bundle.component("transformer"), vae_width)
+        return Shape(itemsize=itemsize, vae_width=vae_width)
+
+    def vae_for(self, work: str, size: VideoSize, tiling: str = "auto") -> tuple[Any, str]:
+        """The VAE, with room to ``encode`` or ``decode`` a video, and how it is to run (of ``tora2.vae.SLICINGS``)."""
+        self.bundle.component("vae")
+        chosen = self.plan(size)
+        slicing = {"auto": getattr(chosen, f"{work[:-1]}ing"), "on": "slices", "off": "off"}[tiling]
+        return self.component("vae", memory=vae_bytes(self._shape(), size, work, slicing)), slicing
 
     def forming_video(self, motion: Any = None) -> Any:
         """What shows a video of this model while it forms (preview.FormingVideo); None if previews are switched off."""
@@ -248,21 +333,9 @@ class HostedModel:
             self._colors = fit_latent_colors(self.component("vae"))
         return FormingVideo(self._colors, motion, PREVIEW_SIDE)
 
-    def denoising_memory(self, size: VideoSize, videos: int) -> float:
-        """Rough bytes of activations of one guidance branch: about 16 tensors of the width of the tokens."""
-        transformer = self.bundle.component("transformer")
-        config = transformer.config
-        cells = ((size.frames - 1) // 4 + 1) * (size.height // 16) * (size.width // 16) + config.max_text_seq_length
-        width = config.num_attention_heads * config.attention_head_dim
-        return 16.0 * videos * cells * width * transformer.dtype.itemsize
-
-
-def _device(name: str) -> torch.device:
-    if name == "text_encoder":
-        return management.text_encoder_device()
-    if name == "vae":
-        return management.vae_device()
-    return management.get_torch_device()
+    def denoising_memory(self, size: VideoSize, videos: int, together: bool, keep_modulations: bool) -> float:
+        """Bytes that the steps need beside the transformer's weights."""
+        return denoising_bytes(self._shape(), size, videos, together=together, keep_modulations=keep_modulations)
 
 
 def weight_bytes(module: nn.Module) -> int:
@@ -271,30 +344,13 @@ def weight_bytes(module: nn.Module) -> int:
     return stored_bytes(module)
 
 
-def _exceeds(module: nn.Module, device: torch.device) -> bool:
-    if management.is_device_cpu(device):
-        return False
-    return weight_bytes(module) + management.minimum_inference_memory() > management.get_total_memory(device)
-
-
-def memory_is_short(required: float) -> bool:
-    device = management.vae_device()
-    return not management.is_device_cpu(device) and required > management.get_total_memory(device) * 0.8
-
-
-def vae_memory(frames: int, height: int, width: int, tiled: bool = False) -> float:
-    """Rough bytes that the 3D VAE needs for a video: a dozen tensors of eight frames of 128 channels."""
-    area = min(height * width, 240 * 360) if tiled else height * width
-    return 12.0 * 2 * 128 * min(frames, 8) * area
-
-
-def guidance_batch(choice: str, branch_memory: float) -> str:
-    """``auto`` resolved: both branches together if the device has room for them."""
-    if choice != "auto":
-        return choice
-    device = management.get_torch_device()
-    enough = management.is_device_cpu(device) or management.get_free_memory(device) > 2 * branch_memory
-    return "together" if enough else "in sequence"
+def _free_without_models(device: torch.device) -> float:
+    """Bytes that would be free if the host evicted every model that it can evict."""
+    held = 0.0
+    for loaded in getattr(management, "current_loaded_models", ()):
+        if loaded.device == device:
+            held += loaded.model_loaded_memory()
+    return management.get_free_memory(device) + held
 
 
 def to_intermediate(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..tora2.acceleration.settings import ATTENTIONS, COMPILES, QUANTIZATIONS, Acceleration
+from ..tora2.memory.text_encoder import TEXT_ENCODERS
 from . import host, sockets
 
 
@@ -45,9 +46,9 @@ class Tora2LoadModel(io.ComfyNode):
                     options=list(host.OFFLOADS),
                     default="auto",
                     tooltip=(
-                        "auto: ComfyUI moves whole models to the GPU and back, and a model that is larger than the "
-                        "GPU goes block by block. blocks: transformer and text encoder always go block by block; "
-                        "slower, but leaves the most memory free."
+                        "auto: ComfyUI moves whole models to the GPU and back, and one that does not fit beside its "
+                        "work goes block by block, the next brought while one computes; the log says what was picked. "
+                        "blocks: transformer and text encoder always do; leaves the most memory free."
                     ),
                     advanced=True,
                 ),
@@ -86,6 +87,18 @@ class Tora2LoadModel(io.ComfyNode):
                     ),
                     advanced=True,
                 ),
+                io.Combo.Input(
+                    "text_encoder",
+                    options=list(TEXT_ENCODERS),
+                    default="auto",
+                    optional=True,
+                    tooltip=(
+                        "Where the model's own T5 computes; it runs once a prompt. auto: on the GPU, block by block if "
+                        "it does not fit. gpu_int8 and gpu_fp8 halve its memory by the package torchao and change its "
+                        "output a little. cpu leaves the GPU's memory alone and takes longer."
+                    ),
+                    advanced=True,
+                ),
             ],
             outputs=[sockets.Model.Output(display_name="model", tooltip="The model, for every other Tora2 node.")],
         )
@@ -107,6 +120,7 @@ class Tora2LoadModel(io.ComfyNode):
         attention: str = "auto",
         compile: str = "off",
         quantization: str = "none",
+        text_encoder: str = "auto",
     ) -> io.NodeOutput:
         acceleration = Acceleration(attention, compile, quantization)
-        return io.NodeOutput(host.load_model(model, precision, offload, acceleration))
+        return io.NodeOutput(host.load_model(model, precision, offload, acceleration, text_encoder))

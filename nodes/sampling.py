@@ -6,7 +6,7 @@ import torch
 from comfy_api.latest import io
 
 from ..tora2.acceleration.presets import PRESETS
-from ..tora2.conditions import Conditioning
+from ..tora2.conditions import Conditioning, VideoSize
 from . import host, sockets
 
 GUIDANCE_BATCHES = ("auto", "together", "in sequence")
@@ -185,7 +185,10 @@ class Tora2Sampler(io.ComfyNode):
         size = resolve_size(model.bundle.component("transformer"), conditioning, width, height, frames)
         start = None if first_frame is None else encode_first_frame(model.component("vae"), first_frame, size)
         forming = model.forming_video(conditioning.motion)
-        memory = model.denoising_memory(size, batch_size)
+        plan = model.plan(size, batch_size)
+        together = plan.together if guidance_batch == "auto" else guidance_batch == "together"
+        keep = plan.keep_modulations if motion_modulation == "auto" else motion_modulation == "keep"
+        memory = model.denoising_memory(size, batch_size, together, keep)
         transformer = model.component("transformer", memory=memory)
         with host.SamplingProgress(steps, forming) as progress:
             latents = denoise(
@@ -201,8 +204,8 @@ class Tora2Sampler(io.ComfyNode):
                 preset=preset,
                 guidance_interval=(guidance_start, guidance_end),
                 first_frame=start,
-                guidance_batch=host.guidance_batch(guidance_batch, memory),
-                keep_modulations={"auto": None, "keep": True, "recompute": False}[motion_modulation],
+                guidance_batch="together" if together else "in sequence",
+                keep_modulations=keep,
                 on_step=progress,
             )
         return io.NodeOutput({"samples": host.to_intermediate(latents)})
@@ -224,7 +227,10 @@ class Tora2Decode(io.ComfyNode):
                     "tiling",
                     options=list(TILINGS),
                     default="auto",
-                    tooltip="Decode in overlapping tiles for little memory; auto does if the memory is short.",
+                    tooltip=(
+                        "Decode layer by layer in strips, for a third of the memory. Pictures stay the same, without "
+                        "seams. auto does if the memory is short."
+                    ),
                     advanced=True,
                 ),
             ],
@@ -245,7 +251,6 @@ class Tora2Decode(io.ComfyNode):
         from ..tora2.stages import decode
 
         samples = latent["samples"]
-        frames, height, width = (samples.shape[2] - 1) * 4 + 1, samples.shape[3] * 8, samples.shape[4] * 8
-        tiled = tiling == "on" or (tiling == "auto" and host.memory_is_short(host.vae_memory(frames, height, width)))
-        vae = model.component("vae", memory=host.vae_memory(frames, height, width, tiled))
-        return io.NodeOutput(list(host.to_intermediate(decode(vae, samples, tiled)).split(frames)))
+        size = VideoSize((samples.shape[2] - 1) * 4 + 1, samples.shape[3] * 8, samples.shape[4] * 8)
+        vae, slicing = model.vae_for("decode", size, tiling)
+        return io.NodeOutput(list(host.to_intermediate(decode(vae, samples, slicing)).split(size.frames)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
+from ..tora2.conditions import VideoSize
 from ..tora2.trajectories import (
     DEFAULT_FPS,
     DEFAULT_FRAMES,
@@ -238,14 +239,17 @@ class Tora2EncodeTrajectories(io.ComfyNode):
         from ..tora2.stages import encode_motion
 
         config = model.bundle.config
+        size = VideoSize(trajectories.frames, trajectories.height, trajectories.width)
+        vae, slicing = model.vae_for("encode", size)
         motion = encode_motion(
-            model.component("vae", host.vae_memory(trajectories.frames, trajectories.height, trajectories.width)),
+            vae,
             trajectories,
             sigma=config.flow_sigma,
             window=config.flow_window,
             strength=strength,
             start=start,
             end=end,
+            slicing=slicing,
         )
         preview = motion.flow_preview.movedim(-3, -1).float() / 255
         return io.NodeOutput(host.to_intermediate(motion), host.to_intermediate(preview))

@@ -16,7 +16,7 @@ from diffusers.video_processor import VideoProcessor
 from einops import rearrange
 
 from .acceleration.presets import Preset
-from .conditions import Entity
+from .conditions import Conditioning, Entity
 from .dit import Tora2Transformer3DModel
 from .errors import ConditionError
 from .stages import (
@@ -31,6 +31,7 @@ from .stages import (
 )
 from .stages.denoising import DenoisingStep
 from .trajectories import TrajectoryDocument, parse_document
+from .vae import SLICINGS
 
 
 @dataclass
@@ -134,22 +135,26 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
             negative_prompt,
             self.transformer.config.max_text_seq_length,
         )
-        personalization = self._personalize(entities, device) if entities else None
+        # Each big model is brought once, in this order, and with model offloading none beside another.
+        vae = self._on(self.vae, device) if document is not None or first_frame is not None else self.vae
         motion = None
         if document is not None:
             motion = encode_motion(
-                self._on(self.vae, device),
+                vae,
                 document,
                 sigma=self.config.flow_sigma,
                 window=self.config.flow_window,
                 strength=motion_strength,
+                slicing=self._slicing(vae),
             )
-        transformer = self._on(self.transformer, device)
-        conditioning = bind_entities(transformer, text, motion, personalization)
-        size = resolve_size(transformer, conditioning, width, height, num_frames)
+        drawn = Conditioning(text.embeds, text.negative_embeds, size=None if motion is None else motion.size)
+        size = resolve_size(self.transformer, drawn, width, height, num_frames)
         image_latents = None
         if first_frame is not None:
-            image_latents = encode_first_frame(self.vae, _to_tensor(first_frame), size)
+            image_latents = encode_first_frame(vae, _to_tensor(first_frame), size)
+        transformer = self._on(self.transformer, device)
+        personalization = self._personalize(entities) if entities else None
+        conditioning = bind_entities(transformer, text, motion, personalization)
 
         self._interrupt = False
         result = self._denoise(
@@ -175,12 +180,12 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
         self.maybe_free_model_hooks()
         return CogVideoXPipelineOutput(frames=frames) if return_dict else (frames,)
 
-    def _personalize(self, entities: Sequence[Entity], device: torch.device):
+    def _personalize(self, entities: Sequence[Entity]):
         if self.identity_encoders is None:
             raise ConditionError("References need encoders: set `pipeline.identity_encoders` to IdentityEncoders(...).")
         encoders = self.identity_encoders
         return extract_personalization(
-            self._on(self.transformer, device),
+            self.transformer,
             entities,
             semantic=encoders.semantic,
             reid=encoders.reid,
@@ -210,9 +215,15 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
                 return interrupted.latents.transpose(1, 2) / options["scaling_factor"]
 
     def _frames(self, latents: torch.Tensor, output_type: str):
-        pixels = decode(self.vae, latents, tiling=self.vae.use_tiling)
+        vae = self._on(self.vae, self._execution_device)
+        pixels = decode(vae, latents, self._slicing(vae))
         videos = rearrange(pixels, "(b t) h w c -> b c t h w", b=latents.shape[0])
         return self.video_processor.postprocess_video(videos * 2 - 1, output_type=output_type)
+
+    @staticmethod
+    def _slicing(vae: Any) -> str:
+        """``vae.enable_tiling()``, as in diffusers, asks for little memory; ours has no seams."""
+        return SLICINGS[1] if vae.use_tiling else SLICINGS[0]
 
     def _on(self, module: Any, device: torch.device) -> Any:
         """The module itself; with model offloading its hook moves it, since the stages also call its parts."""

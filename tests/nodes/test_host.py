@@ -14,7 +14,7 @@ import small_models
 import torch
 from torch.overrides import TorchFunctionMode
 
-from tora2.conditions import Conditioning, Entity
+from tora2.conditions import Conditioning, Entity, VideoSize
 from tora2.errors import ConditionError
 from tora2.stages import bind_entities, denoise, encode_motion, encode_text, extract_personalization, resolve_size
 from tora2.trajectories import parse_document
@@ -123,7 +123,8 @@ def test_the_check_above_finds_an_offloaded_weight(in_blocks):
 def test_a_model_larger_than_the_device_goes_in_blocks_and_stays_away_from_the_host(host, model, monkeypatch):
     loaded = []
     monkeypatch.setattr(host.management, "is_device_cpu", lambda device: False)
-    monkeypatch.setattr(host.management, "get_total_memory", lambda device: 1000)
+    monkeypatch.setattr(host.management, "get_free_memory", lambda device: 1000)
+    model.text_encoder = "gpu"
     monkeypatch.setattr(host.management, "load_models_gpu", lambda models, **_: loaded.extend(models))
     components = model.components("text_encoder", "transformer", "vae", "semantic")
     assert loaded == components[2:]
@@ -207,13 +208,39 @@ def test_precision(host, monkeypatch):
     assert host.resolve_precision("auto") is torch.bfloat16
 
 
-def test_guidance_together_where_there_is_room(host, monkeypatch):
-    assert host.guidance_batch("in sequence", 0) == "in sequence"
-    assert host.guidance_batch("auto", 1e15) == "together", "a CPU is not asked"
+def test_the_plan_is_made_from_what_would_be_free_and_told_once(host, model, monkeypatch, caplog):
+    assert model.plan().together and model.plan().resident and not caplog.text, "a CPU is not asked"
     monkeypatch.setattr(host.management, "is_device_cpu", lambda device: False)
-    monkeypatch.setattr(host.management, "get_free_memory", lambda device: 3.0)
-    assert host.guidance_batch("auto", 1.0) == "together"
-    assert host.guidance_batch("auto", 2.0) == "in sequence"
+    monkeypatch.setattr(host.management, "get_free_memory", lambda device: 2.0 * 2**30)
+    size = VideoSize(49, 480, 720)
+    caplog.set_level("INFO")
+    small = model.plan(size, 1)
+    evictable = SimpleNamespace(device=host.management.get_torch_device(), model_loaded_memory=lambda: 80 * 2**30)
+    monkeypatch.setattr(host.management, "current_loaded_models", [evictable])
+    assert model.plan(size, 1).free == 82 * 2**30
+    model.plan(size, 1)
+    lines = [record for record in caplog.records if record.message.startswith("Memory:")]
+    assert len(lines) == 1 + (small.settings != model.plan(size, 1).settings)
+
+
+def test_a_plan_for_the_text_loads_no_other_model(host, model):
+    loaded = []
+    bundle = SimpleNamespace(
+        size=VideoSize(17, 128, 128), dtype=None, is_loaded=lambda name: False, component=loaded.append
+    )
+    type(model)(bundle).plan()
+    assert not loaded
+
+
+def test_the_text_encoder_stays_on_the_cpu_if_asked(host, model, monkeypatch):
+    moved = []
+    monkeypatch.setattr(host.management, "is_device_cpu", lambda device: False)
+    monkeypatch.setattr(host.management, "get_free_memory", lambda device: 1e12)
+    monkeypatch.setattr(host.management, "load_models_gpu", lambda models, **_: moved.extend(models))
+    model.component("text_encoder")
+    model.text_encoder = "cpu"
+    model.component("text_encoder")
+    assert len(moved) == 1
 
 
 def test_everything_that_nodes_pass_on_is_moved(host, monkeypatch):

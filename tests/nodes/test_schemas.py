@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 IDS = {
     "Tora2LoadModel": (
-        ["model", "precision", "offload", "attention", "compile", "quantization"],
+        ["model", "precision", "offload", "attention", "compile", "quantization", "text_encoder"],
         ["TORA2_MODEL"],
     ),
     "Tora2TextEncode": (["model", "prompt", "negative_prompt", "clip"], ["TORA2_TEXT"]),

@@ -59,6 +59,12 @@ class Plan:
     def peak_bytes(self) -> float:
         return max(self.text_bytes, self.denoising_bytes, self.vae_bytes)
 
+    @property
+    def settings(self) -> tuple:
+        """What was picked, without the figures."""
+        places = (self.resident, self.text_encoder, self.transformer)
+        return (*places, self.together, self.keep_modulations, self.encoding, self.decoding)
+
     def describe(self) -> str:
         """One line for the log."""
         where = "all models stay on the device" if self.resident else "one model at a time"

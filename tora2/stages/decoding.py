@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from einops import rearrange
 
 from ..conditions import VideoSize
+from ..vae import decode_frames
 
 
 def fit_image(image: torch.Tensor, height: int, width: int) -> torch.Tensor:
@@ -36,13 +37,11 @@ def encode_first_frame(vae: Any, image: torch.Tensor, size: VideoSize) -> torch.
     return rearrange(latents * scale, "b c t h w -> b t c h w")
 
 
-@torch.no_grad()
-def decode(vae: Any, latents: torch.Tensor, tiling: bool = False) -> torch.Tensor:
+def decode(vae: Any, latents: torch.Tensor, slicing: str = "off") -> torch.Tensor:
     """Unscaled latents [B, C, T', H', W'] -> frames [B*T, H, W, 3] in 0..1, float32 on the CPU.
 
     Args:
-        tiling: decode in overlapping spatial tiles, for little memory.
+        slicing: of ``vae.SLICINGS``; the pictures are the same, only memory and time differ.
     """
-    vae.enable_tiling() if tiling else vae.disable_tiling()
-    videos = [vae.decode(video[None].to(vae.device, vae.dtype)).sample.float().cpu() for video in latents]
-    return rearrange(torch.cat(videos), "b c t h w -> (b t) h w c").add(1).div(2).clamp(0, 1)
+    videos = [decode_frames(vae, video[None], slicing) for video in latents]
+    return rearrange(torch.cat(videos), "b c t h w -> (b t) h w c")

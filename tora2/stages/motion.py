@@ -10,6 +10,7 @@ from einops import rearrange, reduce
 from ..conditions import MotionConditions, VideoSize
 from ..errors import ConditionError, TrajectoryError
 from ..trajectories import TrajectoryDocument, flow_to_color, motion_flow, sample
+from ..vae import encode_frames
 
 TEMPORAL_COMPRESSION = 4
 FRAME_MULTIPLE = 8
@@ -58,10 +59,9 @@ def motion_colors(
     return flow_to_color(motion_flow(points * scale, visible, size.height, size.width, sigma=sigma, window=window))
 
 
-def encode_colors(vae: Any, colors: torch.Tensor) -> torch.Tensor:
+def encode_colors(vae: Any, colors: torch.Tensor, slicing: str = "off") -> torch.Tensor:
     """uint8 maps [B, T, 3, H, W] -> scaled latents [B, T', C, H', W'] (posterior mode; Tora samples it)."""
-    pixels = rearrange(colors, "b t c h w -> b c t h w").to(vae.device, vae.dtype) / 127.5 - 1
-    latents = vae.encode(pixels).latent_dist.mode() * vae.config.scaling_factor
+    latents = encode_frames(vae, rearrange(colors, "b t c h w -> b c t h w"), slicing) * vae.config.scaling_factor
     return rearrange(latents, "b c t h w -> b t c h w")
 
 
@@ -75,6 +75,7 @@ def encode_motion(
     strength: float = 1.0,
     start: float = 0.0,
     end: float = 1.0,
+    slicing: str = "off",
 ) -> MotionConditions:
     """Motion conditions of a drawing, for a video of the drawing's own size.
 
@@ -84,6 +85,7 @@ def encode_motion(
         sigma, window: spread of a track in pixels, from the adapter's config (10 and 99 for the public weights).
         strength: factor on the fuser's scale and shift.
         start, end: part of the denoising steps in which motion guides, 0..1.
+        slicing: of ``vae.SLICINGS``; the latents are the same, only memory and time differ.
 
     Raises:
         TrajectoryError: no visible track.
@@ -99,7 +101,7 @@ def encode_motion(
     colors = motion_colors(points, visible, size, sigma, window)
     latent_points, latent_visible = to_latent_frames(points, visible)
     return MotionConditions(
-        latents=encode_colors(vae, colors[None]),
+        latents=encode_colors(vae, colors[None], slicing),
         points=latent_points,
         visible=latent_visible,
         names=tuple(tracks.names),

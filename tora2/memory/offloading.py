@@ -1,0 +1,56 @@
+"""Models whose layers are on the device only while they compute: diffusers' group offloading.
+
+Layer by layer, not block by block in diffusers' sense: the motion parts and the projections are called on their own,
+outside of the model's ``forward``. On CUDA the next layer is brought on a stream of its own while one computes, and
+nothing is copied back, since the weights stay on the CPU.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+OLDEST_PREFETCH = (0, 42)
+"""The first diffusers known to bring a layer by itself that is called out of the order in which it would be fetched."""
+
+
+def bring_in_blocks(module: nn.Module, device: torch.device) -> None:
+    """Put hooks on a module that bring each layer to ``device`` for its ``forward``."""
+    from diffusers.hooks import apply_group_offloading
+
+    apply_group_offloading(module, onload_device=device, offload_type="leaf_level", **prefetching(module, device))
+
+
+def prefetching(module: nn.Module, device: torch.device) -> dict[str, Any]:
+    """Options of the overlap, where there is one.
+
+    Without ``record_stream`` a layer's memory is free before the one after the next comes; with it the CPU would run
+    ahead of the computation and memory would fill with layers.
+    """
+    import diffusers
+
+    installed = tuple(int(part) for part in diffusers.__version__.split(".")[:2])
+    if device.type != "cuda" or installed < OLDEST_PREFETCH:
+        return {}
+    return {"use_stream": True, "record_stream": False, "low_cpu_mem_usage": not _fits_pinned(module)}
+
+
+def largest_layer(module: nn.Module) -> int:
+    """Bytes of the largest group of weights that comes at once."""
+    from ..acceleration.quantization import stored_bytes
+
+    leaves = (child for child in module.modules() if not any(child.children()))
+    return max((stored_bytes(child) for child in leaves), default=0)
+
+
+def _fits_pinned(module: nn.Module) -> bool:
+    """Pinned memory cannot be swapped out: only where it is at most half of what is free."""
+    from ..acceleration.quantization import stored_bytes
+
+    try:
+        import psutil
+    except ImportError:
+        return False
+    return stored_bytes(module) < psutil.virtual_memory().available / 2
