@@ -2,8 +2,9 @@
 
     python tests/support/thumbnails.py [NAME ...]
 
-A workflow for tora2-tiny is run (25 steps), and three frames of its video stand side by side with the paths drawn over
-them. One for full-size weights, which this does not run, shows its drawing over its first frame or an empty canvas.
+They are square, as the browser's cards are. A workflow for tora2-tiny is run (25 steps), and four frames of its video
+stand in reading order with the paths drawn over them. One for full-size weights, which this does not run, shows its
+drawing over its first frame or an empty canvas.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from tora2.trajectories.overlay import draw_trajectories  # noqa: E402
 STEPS = 25
 SIDE = 256  # of one frame
 GAP = 8
-BACKGROUND = (32, 34, 40)
+BACKGROUND, SURROUND = (48, 51, 60), (24, 26, 30)
 LIMIT = 60_000
 
 
@@ -81,14 +82,16 @@ def canvas_of(workflow: dict, drawing: TrajectoryDocument) -> np.ndarray:
 def thumbnail(path: Path) -> Image.Image:
     workflow = load_json(path)
     drawing = drawing_of(workflow)
+    square = Image.new("RGB", (2 * SIDE + GAP, 2 * SIDE + GAP), SURROUND)
     if not path.stem.endswith("_tiny"):
-        still = enlarged(canvas_of(workflow, drawing)[None], drawing, 384)
-        return Image.fromarray(still[0])
+        still = Image.fromarray(enlarged(canvas_of(workflow, drawing)[None], drawing, 344)[0])
+        square.paste(still, ((square.width - still.width) // 2, (square.height - still.height) // 2))
+        return square
     frames = enlarged(video_of(path), drawing, SIDE)
-    strip = Image.new("RGB", (3 * SIDE + 2 * GAP, SIDE), BACKGROUND)
-    for place, frame in enumerate(frames[[0, len(frames) // 2, len(frames) - 1]]):
-        strip.paste(Image.fromarray(frame), (place * (SIDE + GAP), 0))
-    return strip
+    for place, index in enumerate(np.linspace(0, len(frames) - 1, 4).round().astype(int)):
+        row, column = divmod(place, 2)
+        square.paste(Image.fromarray(frames[index]), (column * (SIDE + GAP), row * (SIDE + GAP)))
+    return square
 
 
 def main(names: list[str]) -> None:
