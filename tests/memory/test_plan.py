@@ -13,7 +13,7 @@ FREE = 0.94  # of a card's memory, once the system has taken its part
 
 TABLE = [  # GiB, resident, text encoder, transformer, together, keep modulations, encoding, decoding
     (6, False, "blocks", "blocks", True, False, SLICES, ON_CPU),
-    (8, False, "blocks", "blocks", True, False, OFF, SLICES),
+    (8, False, "blocks", "blocks", True, False, SLICES, SLICES),
     (12, False, "blocks", "blocks", True, False, OFF, SLICES),
     (16, False, "whole", "whole", False, False, OFF, SLICES),
     (24, False, "whole", "whole", True, False, OFF, OFF),

@@ -13,7 +13,7 @@ from ..errors import Tora2Error
 
 HELP = "Measure what a step and a whole denoising loop cost, beside plain CogVideoX and alibaba/Tora."
 
-PARTS = ("steps", "loops", "attention", "quality")
+PARTS = ("steps", "loops", "attention", "quality", "memory")
 SESSIONS: dict[int, dict[str, Any]] = {
     1: {"what": ["steps", "attention"], "more_entities": [1, 3, 8], "rounds": 5},
     2: {"what": ["loops"], "variants": ["exact", "exact+compile", "balanced+compile", "fast+compile"]},
@@ -22,6 +22,7 @@ SESSIONS: dict[int, dict[str, Any]] = {
         "variants": ["exact+compile+fp8", "balanced+compile+fp8", "exact+compile+int8", "exact+fp8_weights"],
     },
     4: {"what": ["steps"], "compile": True, "rounds": 5},
+    5: {"what": ["memory"]},
 }
 """Runs that together measure everything at full size, each within ten minutes on an H100."""
 
@@ -42,7 +43,9 @@ EPILOG = """\
 Parts: `steps` times one guided step of ours beside diffusers' CogVideoX and, with --tora, alibaba/Tora. `loops` times
 whole denoising loops; a variant is a preset with switches, e.g. balanced+compile+fp8+cudnn. `attention` times and
 checks every attention kernel. `quality` measures on tora2-tiny what the presets lose (PSNR to exact, TrajError, place
-error). Weights are random except for `quality`: schedules are by step number, so they change no time.
+error). `memory` runs a whole job, text encoder to pictures, under one cap of GPU memory after the other with the
+settings that auto picks for it. Weights are random except for `quality`: schedules are by step number, so they change
+no time.
 
 On a machine with an H100 (each command ends within ten minutes; --tora is a checkout of alibaba/Tora):
 
@@ -50,6 +53,7 @@ On a machine with an H100 (each command ends within ten minutes; --tora is a che
   python -m tora2 bench --session 2 --tora DIR --json 2.json   whole loops: exact, compiled, balanced, fast; Tora's step
   python -m tora2 bench --session 3 --json 3.json              whole loops in 8 bits
   python -m tora2 bench --session 4 --tora DIR --json 4.json   session 1's steps, compiled
+  python -m tora2 bench --session 5 --json 5.json              the whole job under caps of memory from 80 to 6 GiB
 
 The same on a CPU, in small: add --shape tiny --frames 9 --height 32 --width 32 --steps 6.
 """
@@ -70,6 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--compile", action="store_true", default=None, help="steps: compile ours and plain CogVideoX")
     parser.add_argument("--attention", default="auto", help="steps: attention kernel of both (default: auto)")
     parser.add_argument("--low-memory", action="store_true", help="loops: branches in sequence, modulations recomputed")
+    parser.add_argument(
+        "--memory-ladder", nargs="+", metavar="GIB", help="memory: caps, GIB or GIB+QUANTIZATION (default: 80 to 6)"
+    )
     parser.add_argument("--rounds", type=int, help="timed rounds, after one warm-up (default: 7)")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto (default)")
     parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
@@ -155,6 +162,26 @@ def _loops(args, size, device, dtype, budget, keep) -> list[Any]:
     return loops
 
 
+def _memory(args, size, device, dtype, budget, keep) -> list[Any]:
+    from ..benchmark.loops import Job
+    from ..benchmark.memory import LADDER, ladder_table, measure_ladder, random_models
+    from ..benchmark.step import base_config
+
+    config = base_config(args.shape, size)
+    job = Job(size, args.steps, args.entities, args.videos)
+    rungs = measure_ladder(
+        lambda: random_models(config, device, dtype, args.shape == "5b"),
+        job,
+        args.memory_ladder or LADDER,
+        device,
+        budget=budget,
+        progress=_say,
+        keep=keep,
+    )
+    print("\n" + ladder_table(rungs), flush=True)
+    return rungs
+
+
 def _attention(args, size, device, dtype, budget, keep) -> list[Any]:
     from ..benchmark.kernels import measure_kernels
     from ..benchmark.report import kernels_table
@@ -191,7 +218,7 @@ def _quality(args, size, device, dtype, budget, keep) -> list[Any]:
     return losses
 
 
-MEASURES = {"steps": _steps, "loops": _loops, "attention": _attention, "quality": _quality}
+MEASURES = {"steps": _steps, "loops": _loops, "attention": _attention, "quality": _quality, "memory": _memory}
 
 
 def _fill(args: argparse.Namespace) -> None:

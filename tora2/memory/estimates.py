@@ -33,9 +33,9 @@ VAE_TENSORS = {
 """Pictures of the VAE's first width (128 channels at full size) that live at once, in the chunk that needs the most."""
 
 TEXT_BYTES = 0.25 * GIB
-IN_FLIGHT = 3
-"""Layers' weights on the device at once where they come block by block: the one that runs, the one that comes, one that
-is not yet freed."""
+IN_FLIGHT = 4
+"""Layers' weights on the device at once where they come block by block: the one that runs, the one that comes, and
+those around a layer that was fetched out of its order."""
 
 
 @dataclass(frozen=True)

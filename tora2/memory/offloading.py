@@ -7,6 +7,7 @@ nothing is copied back, since the weights stay on the CPU.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import torch
@@ -20,6 +21,8 @@ def bring_in_blocks(module: nn.Module, device: torch.device) -> None:
     """Put hooks on a module that bring each layer to ``device`` for its ``forward``."""
     from diffusers.hooks import apply_group_offloading
 
+    # Which layers run differs from job to job; diffusers warns of those that the first job had no use for.
+    logging.getLogger("diffusers.hooks.group_offloading").addFilter(_concerns_us)
     apply_group_offloading(module, onload_device=device, offload_type="leaf_level", **prefetching(module, device))
 
 
@@ -54,3 +57,7 @@ def _fits_pinned(module: nn.Module) -> bool:
     except ImportError:
         return False
     return stored_bytes(module) < psutil.virtual_memory().available / 2
+
+
+def _concerns_us(record: logging.LogRecord) -> bool:
+    return "were not executed during the forward pass" not in record.getMessage()

@@ -1,0 +1,278 @@
+"""The memory ladder: a whole job, text encoder to pictures, under one cap of memory after the other.
+
+For each cap the settings are those that ``memory.plan`` picks, and the phases run one after the other as in a workflow.
+On CUDA PyTorch's allocator refuses more than the cap, and peaks are its own count. On a CPU nothing is capped; a count
+of tensors stands in for the peak, which rehearses the run and the estimates' order, not a GPU's figures.
+Weights are random: no time depends on them.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..acceleration.quantization import quantize, stored_bytes
+from ..acceleration.settings import QUANTIZATIONS
+from ..conditions import VideoSize
+from ..errors import Tora2Error
+from ..memory.counting import PeakBytes
+from ..memory.estimates import GIB, IN_FLIGHT, Shape, Weights
+from ..memory.offloading import bring_in_blocks, largest_layer
+from ..memory.plan import Plan, plan
+from ..stages import denoise
+from ..vae import decode_frames, encode_frames
+from .loops import Job, dpm_scheduler, random_conditioning
+from .timing import Budget, Clock
+
+LADDER = ("80", "48", "24", "16", "12", "8", "6", "12+int8_weights", "6+int8_weights")
+TIMED_STEPS = 2
+PHASES = ("text", "encode", "denoise", "decode")
+T5_SMALL = {"d_model": 64, "d_ff": 128, "num_heads": 4, "d_kv": 16, "num_layers": 2, "vocab_size": 128}
+
+
+@dataclass
+class Rung:
+    """One cap.
+
+    Attributes:
+        name: as asked for: GiB, or GiB+QUANTIZATION.
+        settings: what was picked, as the log tells it.
+        estimates, peaks: bytes of each phase, weights included; estimates of text, denoising and VAE.
+        seconds: of each phase; ``denoise`` is for all steps, from ``TIMED_STEPS`` after one that warms up.
+        refused: why it did not run to its end, else empty.
+    """
+
+    name: str
+    settings: str = ""
+    estimates: dict[str, float] = field(default_factory=dict)
+    peaks: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    refused: str = ""
+
+
+@dataclass
+class Models:
+    """On the CPU, each brought when its phase runs."""
+
+    text_encoder: Any
+    transformer: Any
+    vae: Any
+    in_blocks: set[str] = field(default_factory=set)
+
+
+def measure_ladder(
+    build: Callable[[], Models],
+    job: Job,
+    rungs: Sequence[str],
+    device: torch.device | str,
+    *,
+    budget: Budget,
+    progress: Callable[[str], None] = lambda text: None,
+    keep: Callable[[Rung], None] = lambda rung: None,
+) -> list[Rung]:
+    """Run the whole job on every rung, larger ones first: what once goes in blocks stays so.
+
+    Args:
+        keep: called with each rung when it is done.
+
+    Raises:
+        Tora2Error: a rung that is none.
+    """
+    device = torch.device(device)
+    asked = sorted((parse_rung(name) for name in rungs), key=lambda r: (QUANTIZATIONS.index(r[2]), -r[1]))
+    found: dict[str, Rung] = {}
+    models, quantized, longest = None, None, 0.0
+    for name, gib, quantization in asked:
+        if not budget.allows(longest):
+            found[name] = Rung(name, refused="the budget's time was over")
+            continue
+        before = budget.left
+        progress(f"{name} GiB")
+        if models is None or quantized != quantization:
+            models = None
+            models, quantized = build(), quantization
+            quantize(models.transformer, quantization, device)
+        found[name] = _run(Rung(name), models, job, gib * GIB, device)
+        keep(found[name])
+        longest = max(longest, before - budget.left) if budget.left != float("inf") else 0.0
+    return [found[name] for name in rungs]
+
+
+def parse_rung(text: str) -> tuple[str, float, str]:
+    """``12`` or ``12+int8_weights`` -> (text, GiB, quantization)."""
+    number, _, quantization = text.partition("+")
+    try:
+        gib = float(number)
+    except ValueError:
+        gib = 0.0
+    if gib <= 0 or (quantization or "none") not in QUANTIZATIONS:
+        raise Tora2Error(f"{text!r} is no rung: write GiB or GiB+QUANTIZATION, such as 12 or 12+int8_weights.")
+    return text, gib, quantization or "none"
+
+
+def random_models(config: dict[str, Any], device: torch.device | str, dtype: torch.dtype, full: bool) -> Models:
+    """All models of a shape with random weights, made on the device (quick) and put on the CPU one by one."""
+    from diffusers import AutoencoderKLCogVideoX
+    from transformers import T5Config, T5EncoderModel
+
+    from ..checkpoints.components import T5_CONFIG, VAE_CONFIG
+    from .step import build, random_transformer
+
+    vae_config = VAE_CONFIG if full else VAE_CONFIG | {"block_out_channels": (8, 8, 8, 8), "norm_num_groups": 2}
+    blocks = {
+        "down_block_types": ("CogVideoXDownBlock3D",) * 4,
+        "up_block_types": ("CogVideoXUpBlock3D",) * 4,
+        **vae_config,
+    }
+    t5_config = T5Config(**(T5_CONFIG if full else T5_CONFIG | T5_SMALL | {"d_model": config["text_embed_dim"]}))
+    transformer = random_transformer(config, device, dtype).to("cpu")
+    text_encoder = build(lambda: T5EncoderModel(t5_config), {}, device, dtype)
+    for name, parameter in text_encoder.named_parameters():  # as it is loaded: transformers keeps these in float32
+        if ".wo." in name:
+            parameter.data = parameter.data.float()
+    return Models(text_encoder.to("cpu"), transformer, build(AutoencoderKLCogVideoX, blocks, device, dtype).to("cpu"))
+
+
+@torch.no_grad()
+def _run(rung: Rung, models: Models, job: Job, cap: float, device: torch.device) -> Rung:
+    meter = _Meter(device, cap)
+    parts = {name: getattr(models, name) for name in ("transformer", "text_encoder", "vae")}
+    weights = Weights(*map(stored_bytes, parts.values()), max(map(largest_layer, list(parts.values())[:2])))
+    shape = Shape.of(models.transformer, models.vae.config.block_out_channels[0])
+    chosen = plan(cap, job.size, weights, shape, job.videos, blocks="transformer" in models.in_blocks)
+    rung.settings = chosen.describe()
+    rung.estimates = {"text": chosen.text_bytes, "denoise": chosen.denoising_bytes, "vae": chosen.vae_bytes}
+    for phase in PHASES:
+        try:
+            meter.begin()
+            seconds = _PHASES[phase](models, chosen, job, device, meter)
+        except torch.OutOfMemoryError as error:
+            rung.refused = f"out of memory in {phase}: {str(error).splitlines()[0][:160]}"
+            break
+        finally:
+            _away(models)
+        rung.peaks[phase], rung.seconds[phase] = meter.peak, seconds
+    meter.end()
+    return rung
+
+
+def _text(models: Models, chosen: Plan, job: Job, device: torch.device, meter: _Meter) -> float:
+    place = _bring(models, "text_encoder", chosen.text_encoder, device, meter)
+    length = models.transformer.config.max_text_seq_length
+    ids = torch.randint(0, 100, (2, length), device=place)
+    return meter.timed(lambda: models.text_encoder(ids))
+
+
+def _encode(models: Models, chosen: Plan, job: Job, device: torch.device, meter: _Meter) -> float:
+    _bring(models, "vae", "whole", device, meter)
+    size = job.size
+    colors = torch.randint(0, 256, (1, 3, size.frames, size.height, size.width), dtype=torch.uint8, device=device)
+    return meter.timed(lambda: encode_frames(models.vae, colors, chosen.encoding))
+
+
+def _denoise(models: Models, chosen: Plan, job: Job, device: torch.device, meter: _Meter) -> float:
+    _bring(models, "transformer", chosen.transformer, device, meter)
+    given = random_conditioning(models.transformer, job)
+
+    def steps(count: int) -> None:
+        denoise(
+            models.transformer,
+            dpm_scheduler(),
+            given,
+            size=job.size,
+            scaling_factor=0.7,
+            seeds=range(job.videos),
+            steps=count,
+            guidance_batch="together" if chosen.together else "in sequence",
+            keep_modulations=chosen.keep_modulations,
+        )
+
+    first = meter.timed(lambda: steps(1))
+    more = meter.timed(lambda: steps(1 + TIMED_STEPS))
+    return max(more - first, 0.0) / TIMED_STEPS * job.steps if device.type == "cuda" else more
+
+
+def _decode(models: Models, chosen: Plan, job: Job, device: torch.device, meter: _Meter) -> float:
+    _bring(models, "vae", "whole", device, meter)
+    size: VideoSize = job.size
+    latents = torch.randn(job.videos, 16, (size.frames - 1) // 4 + 1, size.height // 8, size.width // 8)
+    return meter.timed(lambda: [decode_frames(models.vae, video[None], chosen.decoding) for video in latents])
+
+
+_PHASES = {"text": _text, "encode": _encode, "denoise": _denoise, "decode": _decode}
+
+
+def _bring(models: Models, name: str, place: str, device: torch.device, meter: _Meter) -> torch.device:
+    module: nn.Module = getattr(models, name)
+    if place == "cpu" and name not in models.in_blocks:
+        return torch.device("cpu")
+    if name in models.in_blocks or place == "blocks":
+        if name not in models.in_blocks:
+            bring_in_blocks(module, device)
+            models.in_blocks.add(name)
+        meter.weights = IN_FLIGHT * largest_layer(module)
+        return device
+    module.to(device)
+    meter.weights = stored_bytes(module)
+    return device
+
+
+def _away(models: Models) -> None:
+    for name in ("text_encoder", "transformer", "vae"):
+        if name not in models.in_blocks:
+            getattr(models, name).to("cpu")
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+class _Meter:
+    """Peak of a phase: CUDA's own count under the cap; elsewhere tensors counted, and the weights' place reckoned."""
+
+    def __init__(self, device: torch.device, cap: float):
+        self.device, self.clock = device, Clock(device)
+        self.weights = self._counted = 0
+        if self.clock.cuda:
+            total = torch.cuda.get_device_properties(device).total_memory
+            torch.cuda.set_per_process_memory_fraction(min(1.0, cap / total), device)
+
+    def begin(self) -> None:
+        self.weights = self._counted = 0
+        if self.clock.cuda:
+            torch.cuda.reset_peak_memory_stats(self.device)
+
+    def timed(self, run: Callable[[], Any]) -> float:
+        if self.clock.cuda:
+            self.clock.start()
+            run()
+            return self.clock.stop()
+        with PeakBytes() as count:
+            self.clock.start()
+            run()
+            seconds = self.clock.stop()
+        self._counted = max(self._counted, count.peak)
+        return seconds
+
+    @property
+    def peak(self) -> float:
+        return torch.cuda.max_memory_allocated(self.device) if self.clock.cuda else self.weights + self._counted
+
+    def end(self) -> None:
+        if self.clock.cuda:
+            torch.cuda.set_per_process_memory_fraction(1.0, self.device)
+
+
+def ladder_table(rungs: Sequence[Rung]) -> str:
+    """Peaks of each phase in GiB, seconds of the whole job, and the settings of each rung."""
+    lines = [f"{'cap, GiB':<18}" + "".join(f"{phase:>10}" for phase in PHASES) + f"{'peak':>10}{'seconds':>10}"]
+    for rung in rungs:
+        peaks = "".join(f"{rung.peaks[p] / GIB:>10.2f}" if p in rung.peaks else f"{'-':>10}" for p in PHASES)
+        most = max(rung.peaks.values(), default=0.0) / GIB
+        lines.append(f"{rung.name:<18}{peaks}{most:>10.2f}{sum(rung.seconds.values()):>10.1f}")
+        lines.append(f"  {rung.refused or rung.settings}")
+    return "\n".join(lines)
