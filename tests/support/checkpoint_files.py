@@ -106,7 +106,7 @@ def write_tokenizer(folder: Path) -> None:
     from tokenizers.pre_tokenizers import Metaspace
     from tokenizers.processors import TemplateProcessing
 
-    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁a", -1.0), ("▁cat", -1.0), ("▁", -2.0)]
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("\u2581a", -1.0), ("\u2581cat", -1.0), ("\u2581", -2.0)]
     tokenizer = Tokenizer(Unigram([*pieces, *((letter, -4.0) for letter in "abcdefghijklmnopqrstuvwxyz")], unk_id=2))
     tokenizer.pre_tokenizer = Metaspace()
     tokenizer.post_processor = TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])

@@ -62,7 +62,7 @@ def enlarged(frames: np.ndarray, drawing: TrajectoryDocument, side: int) -> np.n
     """Pictures of this height, then the paths, so that their lines stay fine."""
     width = round(frames.shape[2] * side / frames.shape[1])
     large = np.stack([np.asarray(Image.fromarray(frame).resize((width, side), Image.LANCZOS)) for frame in frames])
-    shown = drawing.fitted(width=width, height=side, frames=len(frames), fps=drawing.fps)
+    shown = drawing.fitted(width=width, height=side)  # a single picture gets the whole paths
     drawn = draw_trajectories(torch.from_numpy(large).float() / 255, shown, names=False)
     return (drawn.clamp(0, 1) * 255).round().byte().numpy()
 

@@ -50,7 +50,7 @@ DOCUMENTS = {
     "byte order mark": '\ufeff{"version": 1.0}',
     "defaults": document(track()),
     "every field": document(
-        track([{"x": 0, "y": 1, "frame": 0, "easing": "ease-in"}, {"x": 2, "y": -1, "frame": 47.5}], name="狐狸 🦊",
+        track([{"x": 0, "y": 1, "frame": 0, "easing": "ease-in"}, {"x": 2, "y": -1, "frame": 47.5}], name="\u72d0\u72f8 \U0001f98a",
               color="#FFF", kind="static", interpolation="linear", easing="ease-in-out", start=0, end=48, hidden=True,
               locked=True), width=1, height=65536, frames=49, fps=23.976),
     "nulls are left out": document(
@@ -63,7 +63,7 @@ DOCUMENTS = {
                        '[{"points": [{"x": 0, "y": 0, "__proto__": 1}], "toString": "x"}]}',
     "markup in texts": document(track(name="<img src=x onerror=alert(1)>", color="#abc")),
     "blank names": document(track(name=" \u3000\x1c"), track(name="\ufeff"), track(name="")),
-    "a long name": document(track(name="🦊" * 200)),
+    "a long name": document(track(name="\U0001f98a" * 200)),
     "nested to the limit": document(track(), extra=deep(32)),
     "keys in order": document(
         keyed(None, 4, None, 9.5, None), keyed(0, 48), keyed(48), keyed(0), keyed(None, None, 48)),
@@ -100,7 +100,7 @@ DOCUMENTS = {
     "track is a list": document([]),
     "track is null": document(None),
     "name is a number": document(track(name=3)),
-    "name too long": document(track(name="🦊" * 201)),
+    "name too long": document(track(name="\U0001f98a" * 201)),
     "color in words": document(track(color="red")),
     "color with a line break": document(track(color="#fff\n")),
     "color number": document(track(color=3)),
