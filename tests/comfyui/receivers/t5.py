@@ -26,7 +26,7 @@ from comfy.text_encoders import cogvideo  # noqa: E402
 from transformers import T5Config, T5EncoderModel, T5TokenizerFast  # noqa: E402
 
 SMALL = {"d_model": 64, "d_kv": 16, "num_heads": 4, "d_ff": 96, "num_layers": 3}
-PROMPTS = ("a red fox chases a ball through the snow", "", "word " * 400, "Füchse, \u72d0\u72f8 & (two:1.3) BREAK foxes")
+PROMPTS = ("a red fox chases a ball through the snow", "", "word " * 400, "Füchse \u72d0\u72f8 & (two:1.3) BREAK fox")
 
 
 def pack():
