@@ -6,7 +6,7 @@ import torch
 from comfy_api.latest import io
 
 from ..tora2.acceleration.presets import PRESETS
-from ..tora2.conditions import Conditioning, VideoSize
+from ..tora2.conditions import Conditioning
 from . import host, sockets
 
 GUIDANCE_BATCHES = ("auto", "together", "in sequence")
@@ -248,9 +248,9 @@ class Tora2Decode(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: host.HostedModel, latent: dict, tiling: str) -> io.NodeOutput:
-        from ..tora2.stages import decode
+        from ..tora2.stages import decode, decoded_size
 
         samples = latent["samples"]
-        size = VideoSize((samples.shape[2] - 1) * 4 + 1, samples.shape[3] * 8, samples.shape[4] * 8)
+        size = decoded_size(samples)
         vae, slicing = model.vae_for("decode", size, tiling)
         return io.NodeOutput(list(host.to_intermediate(decode(vae, samples, slicing)).split(size.frames)))

@@ -1,8 +1,10 @@
+import pytest
 import torch
 from small_models import vae
 
 from tora2.conditions import VideoSize
-from tora2.stages import decode, encode_first_frame
+from tora2.errors import ConditionError
+from tora2.stages import decode, decoded_size, encode_first_frame
 from tora2.stages.decoding import fit_image
 
 
@@ -33,3 +35,10 @@ def test_decoding_a_batch_gives_frames_in_order():
     frames = decode(autoencoder, latents)
     assert frames.shape == (18, 32, 32, 3) and 0 <= frames.min() and frames.max() <= 1
     torch.testing.assert_close(frames[9:], decode(autoencoder, latents[1:]))
+
+
+def test_latents_of_another_model_are_refused():
+    assert decoded_size(torch.zeros(1, 16, 5, 4, 6)) == VideoSize(17, 32, 48)
+    for foreign in (torch.zeros(1, 4, 16, 16), torch.zeros(1, 128, 5, 4, 4)):
+        with pytest.raises(ConditionError, match="`latent`"):
+            decoded_size(foreign)

@@ -52,8 +52,8 @@ def test_round_trip_of_everything():
     document = TrajectoryDocument(
         128, 96, 17, 12.5,
         [
-            Track([Point(-1, 2, 0, "ease-in"), Point(0.3, 0.1), Point(0.25, 0.5, 12.5)], "\u72d0\u72f8 \U0001f98a", "#abc",
-                  "path",                  "linear", "ease-in-out", 1, 15.5, True, True),
+            Track([Point(-1, 2, 0, "ease-in"), Point(0.3, 0.1), Point(0.25, 0.5, 12.5)], "\u72d0\u72f8 \U0001f98a",
+                  "#abc", "path", "linear", "ease-in-out", 1, 15.5, True, True),
             Track([Point(0.5, 0.5)], kind="static"),
         ],
     )  # fmt: skip

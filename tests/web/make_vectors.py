@@ -51,7 +51,8 @@ DOCUMENTS = {
     "defaults": document(track()),
     "every field": document(
         track([{"x": 0, "y": 1, "frame": 0, "easing": "ease-in"}, {"x": 2, "y": -1, "frame": 47.5}],
-              name="\u72d0\u72f8 \U0001f98a", color="#FFF", kind="static", interpolation="linear", easing="ease-in-out", start=0, end=48, hidden=True,
+              name="\u72d0\u72f8 \U0001f98a", color="#FFF",
+              kind="static", interpolation="linear", easing="ease-in-out", start=0, end=48, hidden=True,
               locked=True), width=1, height=65536, frames=49, fps=23.976),
     "nulls are left out": document(
         track([{"x": 0.5, "y": 0.5, "frame": None, "easing": None}], name=None, color=None, kind=None,

@@ -4,7 +4,7 @@ scene -> (encode_text | extract_personalization | encode_motion) -> bind_entitie
 """
 
 from .binding import bind_entities
-from .decoding import decode, encode_first_frame
+from .decoding import decode, decoded_size, encode_first_frame
 from .denoising import denoise, resolve_size
 from .motion import encode_motion
 from .personalization import extract_personalization
@@ -13,6 +13,7 @@ from .text import encode_text
 __all__ = [
     "bind_entities",
     "decode",
+    "decoded_size",
     "denoise",
     "encode_first_frame",
     "encode_motion",

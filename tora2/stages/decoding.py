@@ -9,7 +9,10 @@ import torch.nn.functional as F
 from einops import rearrange
 
 from ..conditions import VideoSize
+from ..errors import ConditionError
 from ..vae import decode_frames
+
+LATENT_CHANNELS = 16  # of CogVideoX
 
 
 def fit_image(image: torch.Tensor, height: int, width: int) -> torch.Tensor:
@@ -35,6 +38,17 @@ def encode_first_frame(vae: Any, image: torch.Tensor, size: VideoSize) -> torch.
     # diffusers' CogVideoXImageToVideoPipeline: some checkpoints were trained with image latents divided by the factor.
     scale = 1 / vae.config.scaling_factor if vae.config.invert_scale_latents else vae.config.scaling_factor
     return rearrange(latents * scale, "b c t h w -> b t c h w")
+
+
+def decoded_size(latents: torch.Tensor) -> VideoSize:
+    """The size of the videos that these latents become; ConditionError for latents of another kind of model."""
+    if latents.ndim != 5 or latents.shape[1] != LATENT_CHANNELS:
+        raise ConditionError(
+            f"These latents are {list(latents.shape)}, not a CogVideoX video's [B, {LATENT_CHANNELS}, T, H, W]; connect "
+            "`latent` to Tora2 Sampler."
+        )
+    frames, height, width = latents.shape[2:]
+    return VideoSize((frames - 1) * 4 + 1, height * 8, width * 8)
 
 
 def decode(vae: Any, latents: torch.Tensor, slicing: str = "off") -> torch.Tensor:
