@@ -1,4 +1,4 @@
-"""The interfaces of the pack's nodes, as ComfyUI's /object_info tells them: shared workflows depend on every name in it.
+"""The interfaces of the pack's nodes, as ComfyUI's /object_info tells them: shared workflows depend on every name.
 
     python tests/support/object_info.py     writes tests/nodes/object_info.json anew, after a change that is meant
 """

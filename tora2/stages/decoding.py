@@ -44,8 +44,8 @@ def decoded_size(latents: torch.Tensor) -> VideoSize:
     """The size of the videos that these latents become; ConditionError for latents of another kind of model."""
     if latents.ndim != 5 or latents.shape[1] != LATENT_CHANNELS:
         raise ConditionError(
-            f"These latents are {list(latents.shape)}, not a CogVideoX video's [B, {LATENT_CHANNELS}, T, H, W]; connect "
-            "`latent` to Tora2 Sampler."
+            f"These latents are {list(latents.shape)}, not a CogVideoX video's [B, {LATENT_CHANNELS}, T, H, W]; "
+            "connect `latent` to Tora2 Sampler."
         )
     frames, height, width = latents.shape[2:]
     return VideoSize((frames - 1) * 4 + 1, height * 8, width * 8)
