@@ -77,6 +77,7 @@ class Tora2Entity(io.ComfyNode):
                     "mask_shows",
                     options=list(MASKS),
                     default="auto",
+                    optional=True,
                     tooltip=(
                         "What is white in the mask. auto takes the side that touches the picture's border for the "
                         "background; choose entity if the entity fills the picture up to its border."
@@ -93,9 +94,9 @@ class Tora2Entity(io.ComfyNode):
         phrase: str,
         kind: str,
         track: str,
-        mask_shows: str,
         image: torch.Tensor | None = None,
         mask: torch.Tensor | None = None,
+        mask_shows: str = "auto",
     ) -> io.NodeOutput:
         return io.NodeOutput(Entity(phrase.strip(), image, entity_mask(mask, mask_shows), kind, track.strip()))
 

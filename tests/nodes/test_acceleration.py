@@ -37,9 +37,10 @@ def sample(nodes, model, conditioning):
 
 
 def test_new_inputs_are_optional_and_change_nothing_by_default(nodes, sample):
-    """A workflow in API format holds no value for an input that came later, and ComfyUI refuses it if it is required."""
+    """A workflow in API format holds no value for an input that came later; ComfyUI would refuse it if required."""
     for name, ids in {
-        "Tora2LoadModel": ("attention", "compile", "quantization"),
+        "Tora2LoadModel": ("attention", "compile", "quantization", "text_encoder"),
+        "Tora2Entity": ("mask_shows",),
         "Tora2Sampler": ("preset", "guidance_start", "guidance_end"),
     }.items():
         inputs = {entry.id: entry for entry in nodes[name].define_schema().inputs}
