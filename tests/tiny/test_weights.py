@@ -1,5 +1,6 @@
 """The shipped weights do their work on the shipped pictures, whose names no training saw."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,18 @@ def test_words_of_a_phrase_mean_the_same_in_other_captions():
     # Trained on with the transformer, the states of all phrases share a large part; what tells them apart counts.
     a, b = (torch.nn.functional.normalize(states - states.mean(0), dim=-1) for states in (a, b))
     assert (a @ b.T).argmax(1).tolist() == [0, 1, 2, 3]
+
+
+def test_the_tokenizers_config_is_one_that_transformers_4_reads(tmp_path):
+    """transformers 5 writes ``extra_special_tokens`` as a list, at which 4.50 fails."""
+    from transformers import AutoTokenizer
+
+    from tora2.tiny.tokenizer import PORTABLE, save_tokenizer
+
+    folder = WEIGHTS / "tokenizer"
+    assert set(json.loads((folder / "tokenizer_config.json").read_text())) <= set(PORTABLE)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    save_tokenizer(tokenizer, tmp_path)
+    assert set(json.loads((tmp_path / "tokenizer_config.json").read_text())) <= set(PORTABLE)
+    again = AutoTokenizer.from_pretrained(tmp_path, local_files_only=True)
+    assert again("a lion and a truck").input_ids == tokenizer("a lion and a truck").input_ids

@@ -12,6 +12,8 @@ import math
 import string
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +25,7 @@ from .names import with_article
 WHOLE_WORDS = 600
 PIECES = 1600
 MAX_LENGTH = 48
+PORTABLE = ("eos_token", "extra_ids", "model_max_length", "pad_token", "tokenizer_class", "unk_token")
 
 
 def capitalised(text: str, kind: int) -> str:
@@ -83,3 +86,12 @@ def build(atlas: Atlas):
     ]:
         pieces[piece] = max(score, pieces.get(piece, score))
     return T5Tokenizer(vocab=list(pieces.items()), extra_ids=0, model_max_length=MAX_LENGTH)
+
+
+def save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Writes it so that transformers 4.50 reads it, too: what 5 adds to the config makes 4 fail."""
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    portable = {key: config[key] for key in PORTABLE if key in config}
+    path.write_text(json.dumps(portable, indent=2) + "\n", encoding="utf-8")

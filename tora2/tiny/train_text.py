@@ -23,7 +23,7 @@ from . import loop, train_semantic
 from .assets import Atlas
 from .backgrounds import BACKGROUNDS, where_words
 from .captions import caption, every_phrase_once
-from .tokenizer import MAX_LENGTH, capitalised
+from .tokenizer import MAX_LENGTH, capitalised, save_tokenizer
 from .tokenizer import build as build_tokenizer
 from .views import Views
 
@@ -149,13 +149,13 @@ def main(argv: list[str] | None = None) -> None:
         tokenizer = T5Tokenizer.from_pretrained(args.out / "tokenizer", local_files_only=True)
     else:
         tokenizer = build_tokenizer(atlas)
-        tokenizer.save_pretrained(args.out / "tokenizer")
+        save_tokenizer(tokenizer, args.out / "tokenizer")
     trainer = loop.Trainer({"model": build(len(tokenizer)), "heads": Heads()}, args, averaging=0.998)
     model, heads = trainer.modules["model"], trainer.modules["heads"]
     if args.export is not None:
         trainer.use_average()
         model.half().cpu().save_pretrained(args.export / "text_encoder")
-        tokenizer.save_pretrained(args.export / "tokenizer")
+        save_tokenizer(tokenizer, args.export / "tokenizer")
         return
     features = picture_features(args.semantic, atlas, args.device)
     number = {name: i for i, name in enumerate(sorted(set(atlas.names)))}
