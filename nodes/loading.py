@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from ..tora2.acceleration.settings import ATTENTIONS, COMPILES, QUANTIZATIONS, Acceleration
 from ..tora2.memory.text_encoder import TEXT_ENCODERS
 from . import host, sockets
+from .validation import message_of
 
 
 class Tora2LoadModel(io.ComfyNode):
@@ -105,7 +106,7 @@ class Tora2LoadModel(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, model: str | None = None) -> bool | str:
-        return host.message_of(host.find_model, model)
+        return message_of(host.find_model, model)
 
     @classmethod
     def fingerprint_inputs(cls, model: str, **_) -> str:

@@ -18,6 +18,7 @@ from ..tora2.trajectories import (
     to_tracks,
 )
 from . import host, sockets
+from .validation import message_of
 
 NO_TRACKS = '{"version": 1, "tracks": []}'
 EDITOR_WIDGET = "TORA2_TRAJECTORY"  # made by web/tora2.js; on the wire the input stays a STRING, which can be linked
@@ -119,7 +120,7 @@ class Tora2TrajectoryEditor(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, drawing: str | None = None) -> bool | str:
-        return host.message_of(parse_document, drawing, width=1, height=1, frames=DEFAULT_FRAMES)
+        return message_of(parse_document, drawing, width=1, height=1, frames=DEFAULT_FRAMES)
 
     @classmethod
     def execute(

@@ -31,7 +31,7 @@ def test_ready_to_run(path: Path, pack: dict[str, type], monkeypatch: pytest.Mon
     inner = [node for subgraph in data.get("definitions", {}).get("subgraphs", []) for node in subgraph["nodes"]]
     named = [node["widgets_values"][0] for node in data["nodes"] + inner if node["type"] == "Tora2LoadModel"]
     # Whether this machine has the weights is another matter.
-    monkeypatch.setattr(sys.modules[f"{loader.PACK_NAME}.nodes.host"], "_sources", lambda: dict.fromkeys(named))
+    monkeypatch.setattr(sys.modules[f"{loader.PACK_NAME}.nodes.host.folders"], "_sources", lambda: dict.fromkeys(named))
     builtin_nodes.start_session(builtin_nodes.Session(inputs=[ROOT / "workflows" / "inputs"]))
     prompt = graph.to_prompt(data, loader.definitions_of(pack))
     order = Executor(pack).plan(prompt)

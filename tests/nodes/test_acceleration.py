@@ -71,7 +71,7 @@ def test_the_loaders_switches_reach_the_model(host, monkeypatch, nodes):
     assert current_attention(transformer) == "math" and is_quantized(transformer) and not is_compiled(transformer)
     plain = nodes["Tora2LoadModel"].execute("tora2-tiny", "float32", "auto").result[0].component("transformer")
     assert current_attention(plain) == "sdpa" and not is_quantized(plain) and not is_compiled(plain)
-    assert host.weight_bytes(transformer) < 0.7 * host.weight_bytes(plain)
+    assert host.models.weight_bytes(transformer) < 0.7 * host.models.weight_bytes(plain)
 
 
 def test_what_the_device_cannot_do_is_refused_before_anything_is_loaded(host, monkeypatch):

