@@ -77,6 +77,14 @@ export class History {
     this.#present = this.#states.length - 1;
   }
 
+  /**
+   * The present state has another document. No step: those before and after it stay.
+   * @param {Document} document
+   */
+  amend(document) {
+    this.#states[this.#present] = { ...this.#states[this.#present], document };
+  }
+
   /** The gesture is over: the next step is one of its own even if it has the same merge key. */
   seal() {
     const top = this.#states[this.#present];

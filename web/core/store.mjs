@@ -77,6 +77,16 @@ export class Store {
   }
 
   /**
+   * Another form of the present document, without a step: what was done and undone stays as it is.
+   * @param {Document} document
+   */
+  amend(document) {
+    const selection = afterEdit(this.#selection, this.#document, document);
+    this.#history.amend(document);
+    this.#show(document, selection, false);
+  }
+
+  /**
    * The gesture is over: later edits with its merge key are a step of their own.
    */
   endMerge() {

@@ -8,6 +8,13 @@ import { DocumentError, emptyDocument, fitted, parseDocument } from '../core/doc
 /** @typedef {import('./types.mjs').Store} Store */
 /** @typedef {import('./types.mjs').Host} Host */
 /** @typedef {import('./types.mjs').Document} Document */
+/** @typedef {import('./types.mjs').Canvas} Canvas */
+
+/**
+ * Where a document that was fitted to a canvas came from. A clip of one frame has no room for keys: whatever is fitted
+ * next must come from the drawing as it was before, or running `frames` down and up again would lose them.
+ * @typedef {{document: Document, shown: Document}} Origin the drawing as it was made, and what was shown of it at first
+ */
 
 export class Value {
   /**
@@ -29,7 +36,11 @@ export class Value {
     this.broken = false;
     /** @type {Document} whose text is `kept`, give or take the canvas */
     this.known = store.document;
+    /** @type {WeakMap<Document, Origin>} */
+    this.origins = new WeakMap();
     this.quiet = false;
+    /** The node's inputs follow the document, and not the other way round. */
+    this.leading = false;
     this.waiting = false;
     this.disposed = false;
     this.unsubscribe = store.subscribe((changed) => {
@@ -46,9 +57,11 @@ export class Value {
     this.kept = typeof text === 'string' ? text : '';
     const canvas = this.host.canvas();
     try {
-      const document = fitted(parseDocument(this.kept, canvas), canvas);
+      const document = parseDocument(this.kept, canvas);
       this.broken = false;
-      this.#load(document);
+      this.#load(fitted(document, canvas));
+      const shown = this.store.document;
+      if (!isOn(document, canvas)) this.origins.set(shown, { document, shown });
       this.problem(null);
     } catch (error) {
       if (!(error instanceof DocumentError)) console.error('Tora2: the drawing could not be read.', error);
@@ -68,12 +81,7 @@ export class Value {
 
   /** The node's inputs say another canvas or clip: the drawing keeps its place in it. */
   canvasChanged() {
-    const canvas = this.host.canvas();
-    if (fitted(this.store.document, canvas) === this.store.document) return;
-    this.quiet = true;
-    this.store.edit(this.text('step.canvas'), (document) => fitted(document, canvas), { merge: 'canvas' });
-    this.quiet = false;
-    this.known = this.store.document;
+    if (!this.leading) this.#follow((document) => this.store.edit(this.text('step.canvas'), () => document, { merge: 'canvas' }));
   }
 
   /** Hands a finished edit to the host. */
@@ -108,14 +116,50 @@ export class Value {
   }
 
   #edited() {
-    const { width, height, frames, fps } = this.store.document;
-    const canvas = this.host.canvas();
+    const { document } = this.store;
     // Undo went over a change of the canvas: the node's inputs follow.
-    if (width !== canvas.width || height !== canvas.height || frames !== canvas.frames || fps !== canvas.fps) {
-      this.host.setCanvas({ width, height, frames, fps });
-    }
+    if (!isOn(document, this.host.canvas())) this.#lead(document);
     if (this.waiting) return;
     this.waiting = true;
     queueMicrotask(() => this.settle());
   }
+
+  /**
+   * The inputs are set one by one and tell of it each time. Only when all are set it shows what could not be, being
+   * limited or computed by a linked node; a step of its own would take away what can be done again.
+   * @param {Canvas} canvas
+   */
+  #lead({ width, height, frames, fps }) {
+    this.leading = true;
+    try {
+      this.host.setCanvas({ width, height, frames, fps });
+    } finally {
+      this.leading = false;
+    }
+    this.#follow((document) => this.store.amend(document));
+  }
+
+  /** @param {(document: Document) => void} show */
+  #follow(show) {
+    const before = this.store.document;
+    const canvas = this.host.canvas();
+    if (isOn(before, canvas)) return;
+    const origin = this.origins.get(before) ?? { document: before, shown: before };
+    // The very same document again, so that a way there and back leaves no step.
+    const document = isOn(origin.shown, canvas) ? origin.shown : fitted(origin.document, canvas);
+    this.origins.set(document, origin);
+    const finished = this.known === before;
+    this.quiet = true;
+    show(document);
+    this.quiet = false;
+    if (finished) this.known = document;
+  }
+}
+
+/**
+ * @param {Canvas} document
+ * @param {Canvas} canvas
+ */
+function isOn({ width, height, frames, fps }, canvas) {
+  return width === canvas.width && height === canvas.height && frames === canvas.frames && fps === canvas.fps;
 }
