@@ -1,6 +1,6 @@
 /** The pop-up for the picture behind the drawing. */
 
-import { backgroundOf, withBackground } from './background.mjs';
+import { backgroundOf, canvasLike, withBackground } from './background.mjs';
 import { button, element, gestureKey, row, select, setText, toggle } from './panels/controls.mjs';
 import { openPopover } from './panels/popover.mjs';
 
@@ -31,7 +31,7 @@ export function openBackground(desk, anchor) {
     label: text('background.matchCanvas'), showLabel: true,
     run: () => {
       const { size } = background;
-      if (size) host.setCanvas({ width: even(size.width), height: even(size.height) });
+      if (size) host.setCanvas(canvasLike(size));
     },
   });
   let drag = '';
@@ -120,9 +120,4 @@ async function embedPicture({ store, stage, text, say }) {
   } catch (error) {
     say(text('background.failed', { reason: error instanceof Error ? error.message : String(error) }), 'warn');
   }
-}
-
-/** Sizes that video models take: multiples of 8. @param {number} size */
-function even(size) {
-  return Math.max(8, Math.round(size / 8) * 8);
 }

@@ -13,6 +13,21 @@
 const FITS = ['contain', 'cover', 'stretch'];
 const EMBEDDED = /^data:image\/(?:png|jpeg|webp|gif|avif);base64,/;
 export const DEFAULT_OPACITY = 0.6;
+/** What tora2/stages/motion.py makes: sides in multiples of this (SIZE_MULTIPLE) */
+const SIDE_STEP = 16;
+/** and what the inputs of nodes/trajectories.py take at most. */
+const LONGEST_SIDE = 4096;
+
+/**
+ * A canvas as large as a picture, or the largest of its shape that there can be.
+ * @param {{width: number, height: number}} size
+ */
+export function canvasLike({ width, height }) {
+  const scale = Math.min(1, LONGEST_SIDE / Math.max(width, height));
+  /** @param {number} side */
+  const taken = (side) => Math.max(SIDE_STEP, Math.round((side * scale) / SIDE_STEP) * SIDE_STEP);
+  return { width: taken(width), height: taken(height) };
+}
 
 /**
  * What a document says about its background, whatever strangers may have written there.

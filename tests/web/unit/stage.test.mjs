@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import test from 'node:test';
 
 import { parseDocument, serialize } from '../../../web/core/document.mjs';
-import { backgroundOf, withBackground } from '../../../web/view/background.mjs';
+import { backgroundOf, canvasLike, withBackground } from '../../../web/view/background.mjs';
 import { keyName } from '../../../web/view/keyboard.mjs';
 import { Camera } from '../../../web/view/stage/camera.mjs';
 import { needsDarkText, withAlpha } from '../../../web/view/stage/palette.mjs';
@@ -85,6 +85,12 @@ test("a stranger's background is read safely and written only where it differs",
   assert.deepEqual(backgroundOf(parseDocument(serialize(chosen))).image, 'a.png [input]');
   const removed = withBackground(withBackground(document, { image: 'a.png' }), { image: null });
   assert.equal(serialize(removed), serialize(document));
+});
+
+test('a canvas as large as a picture is one that can be made, and keeps its shape', () => {
+  assert.deepEqual(canvasLike({ width: 1000, height: 600 }), { width: 1008, height: 608 });
+  assert.deepEqual(canvasLike({ width: 6000, height: 3000 }), { width: 4096, height: 2048 });
+  assert.deepEqual(canvasLike({ width: 3, height: 3 }), { width: 16, height: 16 });
 });
 
 test('drawing with Shift keeps to eight directions', () => {
