@@ -1,5 +1,7 @@
 """Clips drawn while training: what they are, that places alone decide, and whole runs on them."""
 
+import sys
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -76,3 +78,11 @@ def test_a_run_goes_on_bit_for_bit(atlas_folder, tmp_path):
 def test_a_folder_without_encoders_gets_a_sentence(atlas_folder, tmp_path):
     with pytest.raises(TrainingError, match="no folder of the tiny world's encoders"):
         WorldSource(atlas_folder, tmp_path)
+
+
+def test_a_model_is_written_where_onnxruntime_and_insightface_are_missing(atlas_folder, tmp_path, monkeypatch):
+    for package in ("insightface", "onnxruntime"):
+        monkeypatch.setitem(sys.modules, package, None)
+    train(world_run(atlas_folder, tmp_path, steps=1))
+    for name in ("reid_encoder/model.onnx", "face_encoder/det_tiny.onnx", "face_encoder/embed_tiny.onnx"):
+        assert (tmp_path / "model" / name).read_bytes() == (WEIGHTS / name).read_bytes()

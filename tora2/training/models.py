@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,12 @@ from typing import Any
 import torch
 
 from ..checkpoints.bundle import Tora2Bundle
-from ..checkpoints.components import make_scheduler
+from ..checkpoints.components import find_face, find_reid, make_scheduler
 from ..checkpoints.config import ADAPTER_ARGUMENTS, AdapterConfig
 from ..checkpoints.discovery import find_models
 from ..checkpoints.loading import load
 from ..checkpoints.saving import describe_adapter, save_adapter, save_bundle
-from ..checkpoints.sources import ADAPTER_FILE, plan_transformer, source_at
+from ..checkpoints.sources import ADAPTER_FILE, ModelSource, plan_transformer, source_at
 from ..dit import Tora2Transformer3DModel
 from ..dit.transformer import is_adapter_key
 from ..errors import TrainingError
@@ -195,7 +196,7 @@ def export(built: Built, out: Path, dtype: torch.dtype | None, *, whole: bool) -
     transformer = built.module.transformer
     written = [save_adapter(out / ADAPTER_FILE, transformer, built.adapter, dtype)]
     if whole and built.bundle is not None:
-        parts = {name: built.bundle.component(name) for name in ("vae", "tokenizer", "semantic", "reid", "face")}
+        parts = {name: built.bundle.component(name) for name in ("vae", "tokenizer", "semantic")}
         trained = Tora2Bundle.of(
             out.name,
             built.adapter,
@@ -206,4 +207,19 @@ def export(built: Built, out: Path, dtype: torch.dtype | None, *, whole: bool) -
             **parts,
         )
         written.append(save_bundle(trained, out / "model", dtype, overwrite=True))
+        if trained.has_personalization:
+            _copy_identity_encoders(built.bundle.source, out / "model")
     return written
+
+
+def _copy_identity_encoders(source: ModelSource, folder: Path) -> None:
+    """The source's re-identification and face encoders as files: training runs where onnxruntime and insightface, which
+    opening them needs, are missing."""
+    reid, face = find_reid(source), find_face(source)
+    files = [(reid, folder / "reid_encoder" / "model.onnx")] if reid is not None else []
+    if face is not None:
+        pack = sorted(face.glob("*.onnx")) or sorted(face.glob("*/*.onnx"))
+        files += [(path, folder / "face_encoder" / path.name) for path in pack]
+    for path, target in files:
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, target)
