@@ -5,6 +5,7 @@ import pytest
 from tora2.cli.train import CONFIGS
 from tora2.errors import TrainingError
 from tora2.training.config import OptimizerConfig, config_from, learning_rate, load_config
+from tora2.training.step import Recipe
 
 PACKAGE = Path(__file__).resolve().parents[2] / "tora2"
 
@@ -19,11 +20,13 @@ def test_the_papers_recipe():
 
 def test_the_tiny_configuration_is_the_shipped_models():
     from tora2.tiny.config import TRANSFORMER
-    from tora2.tiny.train_dit import RECIPE
 
     config = load_config(PACKAGE / CONFIGS["tiny"])
     assert config.model.transformer == TRANSFORMER
-    assert config.recipe == RECIPE
+    assert config.recipe == Recipe(
+        drop_caption=0.15, drop_references=0.1, drop_trajectories=0.1, drop_entities=0.2, keep_first_frame=0.25
+    )
+    assert (config.optimizer.rate, config.optimizer.betas, config.optimizer.ema) == (7e-4, (0.9, 0.98), 0.999)
 
 
 def test_overrides_are_typed(tmp_path):

@@ -24,11 +24,10 @@ from .world import Plans, World
 T, R = TypeVar("T"), TypeVar("R")
 
 
-def arguments(description: str, *, rate: float, batch: int, draws_clips: bool = True) -> argparse.ArgumentParser:
-    """The arguments that every training script has; ``draws_clips`` is false where clips come from elsewhere."""
+def arguments(description: str, *, rate: float, batch: int) -> argparse.ArgumentParser:
+    """The arguments that every training script has."""
     parser = argparse.ArgumentParser(description=description)
-    if draws_clips:
-        parser.add_argument("--atlas", type=Path, required=True, help="folder made by python -m tora2.tiny.assets")
+    parser.add_argument("--atlas", type=Path, required=True, help="folder made by python -m tora2.tiny.assets")
     parser.add_argument("--out", type=Path, required=True, help="the run's folder")
     parser.add_argument("--minutes", type=float, default=10.0, help="length of this slice")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's last state")
