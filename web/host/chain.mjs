@@ -10,16 +10,17 @@
  */
 export function join(owner, key, fn) {
   const before = /** @type {unknown} */ (owner[key]);
-  let listening = true;
+  /** @type {typeof fn | null} */
+  let listening = fn;
   /** @this {unknown} @param {unknown[]} values */
   function chained(...values) {
     const result = typeof before === 'function' ? before.apply(this, values) : undefined;
-    if (listening) fn(...values);
+    listening?.(...values);
     return result;
   }
   owner[key] = /** @type {T[keyof T]} */ (/** @type {unknown} */ (chained));
   return () => {
-    listening = false; // somebody may have chained behind us: then the link stays, and does nothing
+    listening = null; // somebody may have chained behind us: then the link stays, does nothing and holds nobody
     if (/** @type {unknown} */ (owner[key]) === chained) owner[key] = /** @type {T[keyof T]} */ (before);
   };
 }
