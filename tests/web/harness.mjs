@@ -120,6 +120,10 @@ export class FakeHost {
     return `${name} [input]`;
   }
   commit(text) { this.commits.push(text); }
+  historyKey(run) {
+    run();
+    return true;
+  }
   text(key, values) { return fill(TEXTS[key] ?? key, values); }
   notify(level, message) { this.notices.push({ level, message }); }
   isDark() { return this.dark; }

@@ -1,7 +1,7 @@
 // What the editor asks of the page it lives in (view/types.mjs: Host), answered by ComfyUI for one node.
 
 /** @import { Host, HostChange } from '../view/types.mjs' */
-/** @import { Comfy, GraphNode } from './comfy.mjs' */
+/** @import { Comfy, GraphNode, Widget } from './comfy.mjs' */
 /** @import { Media } from './media.mjs' */
 
 import { canvasWidgets, readCanvas, writeCanvas } from './canvas.mjs';
@@ -10,6 +10,7 @@ import { entitiesAround } from './entities.mjs';
 import { addressOf, executedMedia, linkedMedia, upload } from './media.mjs';
 import { text } from './texts.mjs';
 import { isDark, watchTheme } from './theme.mjs';
+import { runForKey } from './undo.mjs';
 
 const SEVERITY = /** @type {const} */ ({ info: 'info', warn: 'warn', error: 'error' });
 const NOTICE_MS = 6000;
@@ -25,6 +26,7 @@ export class NodeHost {
   /** @type {Set<(what: HostChange) => void>} */ #listeners = new Set();
   /** @type {Map<HostChange, string>} */ #known = new Map();
   /** @type {(() => void)[]} */ #leave = [];
+  /** @type {Widget[]} whose callbacks are heard */ #followed = [];
   /** @type {(() => void)[]} */ #leaveCanvas = [];
 
   /**
@@ -65,6 +67,7 @@ export class NodeHost {
     for (const leave of [...this.#leave, ...this.#leaveCanvas]) leave();
     this.#leave = [];
     this.#leaveCanvas = [];
+    this.#followed = [];
   }
 
   entities() {
@@ -102,6 +105,11 @@ export class NodeHost {
   /** @param {string} value */
   commit(value) {
     this.#commit(value);
+  }
+
+  /** @param {() => void} run */
+  historyKey(run) {
+    return runForKey(this.#comfy, run);
   }
 
   /**
@@ -179,9 +187,15 @@ export class NodeHost {
     }
   }
 
-  /** A number that is being dragged tells its own callback at once, the graph only at the end. */
+  /**
+   * A number that is being dragged tells its own callback at once, the graph only at the end. Two editors may hear one
+   * number, and whoever joined first cannot unhook: so nobody leaves and joins again without need.
+   */
   #followCanvas() {
+    const widgets = canvasWidgets(this.#node);
+    if (widgets.length === this.#followed.length && widgets.every((widget, i) => widget === this.#followed[i])) return;
     for (const leave of this.#leaveCanvas) leave();
-    this.#leaveCanvas = canvasWidgets(this.#node).map((widget) => join(widget, 'callback', () => this.#look()));
+    this.#followed = widgets;
+    this.#leaveCanvas = widgets.map((widget) => join(widget, 'callback', () => this.#look()));
   }
 }

@@ -89,6 +89,8 @@ export function createEditor(root, host) {
     stale = new Set(ALL);
     frames.request();
   });
+  /** @type {{x: number, y: number}|null} where the pointer was when the focus came by the keyboard: nobody points there */
+  let resting = null;
   /** @returns {HTMLElement|null} an open menu or pop-up */
   const popup = () => main.querySelector(':popover-open');
   let pressed = false;
@@ -126,11 +128,11 @@ export function createEditor(root, host) {
     },
     cycle: (step) => {
       const { last } = stage.input;
-      if (!last) return false;
+      if (!last || (last.x === resting?.x && last.y === resting.y)) return false;
       const [cx, cy] = stage.camera.toCanvas(last.x, last.y);
       return cycle(stage.surface, { cx, cy, touch: last.touch }, step);
     },
-    menu: openMenuByKeyboard,
+    menu: openMenuByKeyboard, historyKey: (run) => host.historyKey(run),
   });
 
   panels.push(toolbar, tracks, inspector, timeline, presets, transfer);
@@ -150,6 +152,9 @@ export function createEditor(root, host) {
     }),
   ];
   watchPresses();
+  stage.element.addEventListener('focus', () => {
+    resting = pressed ? null : stage.input.last;
+  });
   stops.push(menusOnRelease(main));
   showTheme();
 

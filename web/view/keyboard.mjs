@@ -33,14 +33,16 @@ export class Keyboard {
    * @param {Commands} options.commands
    * @param {import('./stage/stage.mjs').Stage} options.stage
    * @param {(step: number) => boolean} options.cycle selects the next thing under the pointer; whether there was one
+   * @param {import('./types.mjs').Host['historyKey']} options.historyKey
    * @param {() => void} options.menu the context menu, by the keyboard
    * @param {() => boolean} options.closePopped closes an open menu or pop-up; whether there was one
    * @param {() => void} options.settle an edit by held keys is finished
    */
-  constructor(element, { commands, stage, cycle, menu, closePopped, settle }) {
+  constructor(element, { commands, stage, cycle, historyKey, menu, closePopped, settle }) {
     this.stage = stage;
     this.commands = commands;
     this.cycle = cycle;
+    this.historyKey = historyKey;
     this.menu = menu;
     this.closePopped = closePopped;
     this.settle = settle;
@@ -96,6 +98,7 @@ export class Keyboard {
     if (!command || (!this.byKey.has(name) && /^[A-Z0-9]$/.test(event.key.toUpperCase()))) return false;
     if (/^Mod\+[CXV]$/.test(name)) return false; // the browser sends copy, cut and paste
     if (!command.enabled()) return name !== 'Escape';
+    if (command.name === 'undo' || command.name === 'redo') return this.historyKey(command.run);
     this.held = event.key.startsWith('Arrow');
     command.run();
     return true;

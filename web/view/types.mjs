@@ -28,6 +28,8 @@
  * @property {(reference: string) => string} resolveImage "name.png [input]" to a URL
  * @property {(file: Blob, name: string) => Promise<string>} upload stores a picture and returns its reference
  * @property {(text: string) => void} commit a finished edit: the widget's new value and one undo step of the host
+ * @property {(run: () => void) => boolean} historyKey the key of undo or redo: runs the editor's, or returns false if the page
+ *   does its own first and `run` follows only if that did nothing
  * @property {(key: string, values?: Record<string, string|number>) => string} text a translated text
  * @property {(level: 'info'|'warn'|'error', text: string) => void} notify
  * @property {() => boolean} isDark

@@ -26,19 +26,20 @@ export function candidates(surface, pointer) {
 }
 
 /**
- * Selects the next thing at a place, for Tab.
+ * Selects the next thing at a place, for Tab. It does not go round: behind the last one Tab goes on to what follows the
+ * drawing surface, or those who have no mouse to leave with could not leave.
  * @param {Surface} surface
  * @param {{cx: number, cy: number, touch: boolean}} pointer
  * @param {number} step 1 or -1
- * @returns {boolean} whether there was anything
+ * @returns {boolean} whether there was another one
  */
 export function cycle(surface, pointer, step) {
   const { store } = surface;
   const tracks = [...new Set(surface.hits(pointer).map((hit) => hit.track))].filter((track) => track >= 0).sort((a, b) => a - b);
-  if (!tracks.length) return false;
   const at = tracks.indexOf(activeTrack(store.selection));
-  const next = tracks[(at + step + tracks.length) % tracks.length];
-  store.set({ selection: select({ tracks: [next] }) });
+  const next = at < 0 && step < 0 ? tracks.length - 1 : at + step;
+  if (!(next in tracks)) return false;
+  store.set({ selection: select({ tracks: [tracks[next]] }) });
   return true;
 }
 
