@@ -32,6 +32,7 @@ class Tora2BindEntities(io.ComfyNode):
         )
 
     @classmethod
+    @host.ordinary_tensors()
     def execute(
         cls,
         model: host.HostedModel,

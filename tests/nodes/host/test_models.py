@@ -37,8 +37,9 @@ def test_the_plan_is_made_from_what_would_be_free_and_told_once(host, model, mon
     caplog.set_level("INFO")
     small = model.plan(size, 1)
     evictable = SimpleNamespace(
-        device=host.models.management.get_torch_device(), model_loaded_memory=lambda: 80 * 2**30
+        device=host.models.management.get_torch_device(), model=object(), model_loaded_memory=lambda: 80 * 2**30
     )
+    monkeypatch.setattr(host.models.management, "get_total_memory", lambda device: 96 * 2**30)
     monkeypatch.setattr(host.models.management, "current_loaded_models", [evictable])
     assert model.plan(size, 1).free == 82 * 2**30
     model.plan(size, 1)
@@ -59,8 +60,44 @@ def test_the_text_encoder_stays_on_the_cpu_if_asked(host, model, monkeypatch):
     moved = []
     monkeypatch.setattr(host.models.management, "is_device_cpu", lambda device: False)
     monkeypatch.setattr(host.models.management, "get_free_memory", lambda device: 1e12)
+    monkeypatch.setattr(host.models.management, "get_total_memory", lambda device: 1e12)
     monkeypatch.setattr(host.models.management, "load_models_gpu", lambda models, **_: moved.extend(models))
     model.component("text_encoder")
     model.text_encoder = "cpu"
     model.component("text_encoder")
     assert len(moved) == 1
+
+
+def test_a_model_in_blocks_is_made_whole_for_a_smaller_video(host, model, monkeypatch):
+    management, moved = host.models.management, []
+    monkeypatch.setattr(management, "is_device_cpu", lambda device: False)
+    monkeypatch.setattr(management, "get_free_memory", lambda device: 1e6)
+    monkeypatch.setattr(management, "load_models_gpu", lambda models, **_: moved.extend(models))
+    transformer = model.component("transformer")
+    assert not moved and hasattr(transformer.proj_out, "_diffusers_hook")
+    monkeypatch.setattr(management, "get_free_memory", lambda device: 1e12)
+    monkeypatch.setattr(management, "get_total_memory", lambda device: 1e12)
+    assert model.component("transformer") is transformer and moved == [transformer]
+    assert not transformer.proj_out._diffusers_hook.hooks
+
+
+def test_novram_keeps_no_model_on_the_device(host, model, monkeypatch):
+    management, moved = host.models.management, []
+    monkeypatch.setattr(management, "is_device_cpu", lambda device: False)
+    monkeypatch.setattr(management, "get_free_memory", lambda device: 1e12)
+    monkeypatch.setattr(management, "get_total_memory", lambda device: 1e12)
+    monkeypatch.setattr(management, "load_models_gpu", lambda models, **_: moved.extend(models))
+    monkeypatch.setattr(management, "vram_state", management.VRAMState.NO_VRAM)
+    assert hasattr(model.component("transformer").proj_out, "_diffusers_hook") and not moved
+
+
+def test_no_more_is_free_than_the_device_has(host, model, monkeypatch):
+    management = host.models.management
+    monkeypatch.setattr(management, "is_device_cpu", lambda device: False)
+    monkeypatch.setattr(management, "get_free_memory", lambda device: 3 * 2**30)
+    monkeypatch.setattr(management, "get_total_memory", lambda device: 16 * 2**30)
+    here = management.get_torch_device()
+    gone = SimpleNamespace(device=here, model=None)
+    large = SimpleNamespace(device=here, model=object(), model_loaded_memory=lambda: 40 * 2**30)
+    monkeypatch.setattr(management, "current_loaded_models", [gone, large])
+    assert model.plan(VideoSize(49, 480, 720), 1).free == 16 * 2**30

@@ -65,3 +65,24 @@ def test_a_preview_that_fails_does_not_take_the_video_with_it(host, monkeypatch,
         progress(SimpleNamespace(index=0, total=4, clean=torch.zeros(1, 16, 5, 2, 2)))
         progress.preview._thread.join(30)
     assert "the browser has gone" in caplog.text
+
+
+def test_an_interrupt_ends_decoding_at_the_next_chunk(host, model, monkeypatch):
+    from tora2.stages import decode
+
+    told = []
+
+    class Bar:
+        def __init__(self, total):
+            told.append(total)
+
+        def update_absolute(self, value, total):
+            told.append((value, total))
+            if value == 3:
+                host.progress.management.interrupt_current_processing(True)
+
+    monkeypatch.setattr(host.progress.comfy.utils, "ProgressBar", Bar)
+    latents = torch.zeros(2, 16, 5, 4, 4)  # chunks of three and two latent frames, twice
+    with pytest.raises(host.progress.management.InterruptProcessingException):
+        decode(model.component("vae"), latents, on_chunk=host.ChunkProgress())
+    assert told == [4, (1, 4), (2, 4), (3, 4)]
