@@ -12,6 +12,7 @@ from einops import rearrange
 from PIL import Image
 
 from .conditions import MotionConditions
+from .memory.placement import compute_device
 from .trajectories.overlay import track_layers
 from .trajectories.sampling import SampledTracks
 
@@ -89,7 +90,7 @@ def fit_latent_colors(vae: Any) -> LatentColors:
     generator = torch.Generator().manual_seed(CALIBRATION_SEED)
     coarse = torch.rand(1, 3, 12, 12, generator=generator)
     pixels = F.interpolate(coarse, (CALIBRATION_SIDE, CALIBRATION_SIDE), mode="bicubic").clamp(0, 1)
-    latents = vae.encode((pixels * 2 - 1)[:, :, None].to(vae.device, vae.dtype)).latent_dist.mode()[0, :, 0]
+    latents = vae.encode((pixels * 2 - 1)[:, :, None].to(compute_device(vae), vae.dtype)).latent_dist.mode()[0, :, 0]
     cells = rearrange(latents.float().cpu(), "c h w -> (h w) c")
     colors = rearrange(F.adaptive_avg_pool2d(pixels, latents.shape[-2:])[0], "c h w -> (h w) c")
     known = torch.cat([cells, torch.ones(len(cells), 1)], dim=1).double()

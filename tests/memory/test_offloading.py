@@ -10,7 +10,7 @@ from small_models import document, scheduler, text_encoder, tokenizer, trained, 
 from tora2.conditions import VideoSize
 from tora2.memory import offloading
 from tora2.memory.estimates import IN_FLIGHT
-from tora2.memory.offloading import bring_in_blocks, largest_layer, prefetching
+from tora2.memory.offloading import bring_in_blocks, bring_whole, largest_layer, prefetching
 from tora2.stages import bind_entities, denoise, encode_motion, encode_text
 from tora2.trajectories import parse_document
 
@@ -105,6 +105,21 @@ def test_without_overlap_the_video_is_the_same():
     model = trained(transformer())
     bring_in_blocks(model, CPU)
     assert torch.equal(run_small(model, steps=2), expected)
+
+
+@torch.no_grad()
+def test_a_model_can_be_made_whole_again():
+    expected = run_small(trained(transformer()), steps=2)
+    model = trained(transformer())
+    plain = {name: part.forward for name, part in model.named_modules()}
+    bring_in_blocks(model, CPU)
+    assert any(part.forward != plain[name] for name, part in model.named_modules())
+    run_small(model, steps=1)
+    bring_whole(model)
+    assert all(part.forward == plain[name] for name, part in model.named_modules()), "no hook is left"
+    assert torch.equal(run_small(model, steps=2), expected)
+    bring_in_blocks(model, CPU)
+    assert torch.equal(run_small(model, steps=2), expected), "and come in blocks once more"
 
 
 def test_the_largest_layer():

@@ -49,6 +49,14 @@ def test_text_alone(model, text):
     assert conditioning.embeds.shape == (1, 12, 24)
 
 
+def test_text_of_another_encoder_is_named(model, text):
+    from dataclasses import replace
+
+    wide = replace(text, embeds=torch.zeros(1, 12, 4096))
+    with pytest.raises(ConditionError, match="width 4096, but this model reads 24"):
+        bind_entities(model, wide)
+
+
 def test_motion_alone_is_plain_tora(model, text, motion):
     conditioning = bind_entities(model, text, motion)
     with torch.no_grad():

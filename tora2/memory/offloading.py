@@ -26,6 +26,20 @@ def bring_in_blocks(module: nn.Module, device: torch.device) -> None:
     apply_group_offloading(module, onload_device=device, offload_type="leaf_level", **prefetching(module, device))
 
 
+def bring_whole(module: nn.Module) -> None:
+    """Take the hooks of :func:`bring_in_blocks` away; the weights are on the CPU then."""
+    from diffusers.hooks import HookRegistry
+    from diffusers.hooks.group_offloading import (
+        _GROUP_OFFLOADING,
+        _LAYER_EXECUTION_TRACKER,
+        _LAZY_PREFETCH_GROUP_OFFLOADING,
+    )
+
+    for name in (_GROUP_OFFLOADING, _LAYER_EXECUTION_TRACKER, _LAZY_PREFETCH_GROUP_OFFLOADING):
+        HookRegistry.check_if_exists_or_initialize(module).remove_hook(name, recurse=True)
+    module.to("cpu")
+
+
 def prefetching(module: nn.Module, device: torch.device) -> dict[str, Any]:
     """Options of the overlap, where there is one.
 

@@ -11,6 +11,11 @@ from ..errors import ConditionError
 from .adapters import AppearanceAdapter
 from .qformer import QFormer
 
+NO_PERSONALIZATION = (
+    "This model has no personalization parts (public Tora follows trajectories only); load a Tora2 model such as "
+    "tora2-tiny, or leave the references unconnected."
+)
+
 VARIANTS = ("dpe", "dino", "dino+reid", "dino+reid|face")
 
 

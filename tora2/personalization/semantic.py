@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ..errors import EncoderError
+from ..memory.placement import compute_device
 from .preparation import resize
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class SemanticEncoder(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return self.model.device
+        return compute_device(self.model)
 
     @property
     def dtype(self) -> torch.dtype:

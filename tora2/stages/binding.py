@@ -9,6 +9,7 @@ import torch
 from ..binding import EntityBatch
 from ..conditions import Conditioning, Entity, MotionConditions, PersonalizationConditions, TextConditions
 from ..errors import ConditionError
+from ..memory.placement import compute_device
 from ..phrases import find_phrase
 
 
@@ -26,9 +27,15 @@ def bind_entities(
 
     Raises:
         PhraseError: an entity's phrase is not in the prompt, is cut off, or occurs several times.
-        ConditionError: an entity names a track that is not drawn, or the model lacks the parts.
+        ConditionError: an entity names a track that is not drawn, the model lacks the parts, or the text comes from
+            another encoder.
     """
-    device, dtype = transformer.device, transformer.dtype
+    if text.embeds.shape[-1] != transformer.config.text_embed_dim:
+        raise ConditionError(
+            f"The text comes from an encoder of width {text.embeds.shape[-1]}, but this model reads "
+            f"{transformer.config.text_embed_dim}: give Tora2 Text Encode this model, and a CLIP only with CogVideoX."
+        )
+    device, dtype = compute_device(transformer), transformer.dtype
     first_map = None
     if motion is not None:
         if not transformer.has_motion:
@@ -59,10 +66,11 @@ def _bind(
     personalization: PersonalizationConditions,
     first_map: torch.Tensor | None,
 ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-    tokens = personalization.tokens.to(transformer.device, transformer.dtype)
-    has_reference = personalization.has_reference.to(transformer.device)
+    device = compute_device(transformer)
+    tokens = personalization.tokens.to(device, transformer.dtype)
+    has_reference = personalization.has_reference.to(device)
     if transformer.binding is not None:
-        batch = entity_batch(text, motion, personalization, transformer.device, transformer.dtype)
+        batch = entity_batch(text, motion, personalization, device, transformer.dtype)
         bound = transformer.binding(batch, first_map)
         tokens, first_map = bound.tokens, bound.first_map
     if not has_reference.any():

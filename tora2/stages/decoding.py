@@ -10,7 +10,8 @@ from einops import rearrange
 
 from ..conditions import VideoSize
 from ..errors import ConditionError
-from ..vae import decode_frames
+from ..memory.placement import compute_device
+from ..vae import OnChunk, decode_frames
 
 LATENT_CHANNELS = 16  # of CogVideoX
 
@@ -33,7 +34,7 @@ def encode_first_frame(vae: Any, image: torch.Tensor, size: VideoSize) -> torch.
     Args:
         image: [1, H, W, 3] or [H, W, 3] in 0..1, any size.
     """
-    pixels = fit_image(image, size.height, size.width).to(vae.device, vae.dtype) * 2 - 1
+    pixels = fit_image(image, size.height, size.width).to(compute_device(vae), vae.dtype) * 2 - 1
     latents = vae.encode(pixels[:, :, None]).latent_dist.mode()
     # diffusers' CogVideoXImageToVideoPipeline: some checkpoints were trained with image latents divided by the factor.
     scale = 1 / vae.config.scaling_factor if vae.config.invert_scale_latents else vae.config.scaling_factor
@@ -51,11 +52,16 @@ def decoded_size(latents: torch.Tensor) -> VideoSize:
     return VideoSize((frames - 1) * 4 + 1, height * 8, width * 8)
 
 
-def decode(vae: Any, latents: torch.Tensor, slicing: str = "off") -> torch.Tensor:
+def decode(vae: Any, latents: torch.Tensor, slicing: str = "off", on_chunk: OnChunk | None = None) -> torch.Tensor:
     """Unscaled latents [B, C, T', H', W'] -> frames [B*T, H, W, 3] in 0..1, float32 on the CPU.
 
     Args:
         slicing: of ``vae.SLICINGS``; the pictures are the same, only memory and time differ.
+        on_chunk: told after each chunk how many of all the videos' chunks are done; what it raises ends the decoding.
     """
-    videos = [decode_frames(vae, video[None], slicing) for video in latents]
+
+    def told(index: int) -> OnChunk | None:
+        return None if on_chunk is None else lambda done, of: on_chunk(index * of + done, len(latents) * of)
+
+    videos = [decode_frames(vae, video[None], slicing, told(index)) for index, video in enumerate(latents)]
     return rearrange(torch.cat(videos), "b c t h w -> (b t) h w c")

@@ -17,6 +17,7 @@ from ..acceleration.presets import preset as preset_of
 from ..acceleration.reuse import Reuse
 from ..conditions import Conditioning, VideoSize
 from ..errors import ConditionError
+from ..memory.placement import compute_device
 from .motion import TEMPORAL_COMPRESSION, check_size
 from .prediction import SPATIAL_COMPRESSION, Predictor, rotary_tables
 
@@ -133,7 +134,7 @@ def denoise(
         raise ConditionError(f"guidance_batch is {guidance_batch!r}; use one of {', '.join(GUIDANCE_BATCHES)}.")
     chosen = preset_of(preset)
     schedule = with_guidance_interval(chosen.schedule(steps), check_interval(guidance_interval))
-    device = transformer.device
+    device = compute_device(transformer)
     scheduler = scheduler.__class__.from_config(scheduler.config)
     scheduler.set_timesteps(steps, device=device)
     generators = list(generators or (torch.Generator().manual_seed(seed) for seed in seeds))

@@ -9,8 +9,9 @@ from einops import rearrange, reduce
 
 from ..conditions import MotionConditions, VideoSize
 from ..errors import ConditionError, TrajectoryError
+from ..memory.placement import compute_device
 from ..trajectories import TrajectoryDocument, flow_to_color, motion_flow, sample
-from ..vae import encode_frames
+from ..vae import OnChunk, encode_frames
 
 TEMPORAL_COMPRESSION = 4
 FRAME_MULTIPLE = 8
@@ -59,9 +60,12 @@ def motion_colors(
     return flow_to_color(motion_flow(points * scale, visible, size.height, size.width, sigma=sigma, window=window))
 
 
-def encode_colors(vae: Any, colors: torch.Tensor, slicing: str = "off") -> torch.Tensor:
+def encode_colors(
+    vae: Any, colors: torch.Tensor, slicing: str = "off", on_chunk: OnChunk | None = None
+) -> torch.Tensor:
     """uint8 maps [B, T, 3, H, W] -> scaled latents [B, T', C, H', W'] (posterior mode; Tora samples it)."""
-    latents = encode_frames(vae, rearrange(colors, "b t c h w -> b c t h w"), slicing) * vae.config.scaling_factor
+    frames = rearrange(colors, "b t c h w -> b c t h w")
+    latents = encode_frames(vae, frames, slicing, on_chunk) * vae.config.scaling_factor
     return rearrange(latents, "b c t h w -> b t c h w")
 
 
@@ -76,6 +80,7 @@ def encode_motion(
     start: float = 0.0,
     end: float = 1.0,
     slicing: str = "off",
+    on_chunk: OnChunk | None = None,
 ) -> MotionConditions:
     """Motion conditions of a drawing, for a video of the drawing's own size.
 
@@ -86,6 +91,7 @@ def encode_motion(
         strength: factor on the fuser's scale and shift.
         start, end: part of the denoising steps in which motion guides, 0..1.
         slicing: of ``vae.SLICINGS``; the latents are the same, only memory and time differ.
+        on_chunk: told after each chunk of frames that the VAE encoded; what it raises ends the encoding.
 
     Raises:
         TrajectoryError: no visible track.
@@ -97,11 +103,12 @@ def encode_motion(
     tracks = sample(document)
     if not len(tracks.names):
         raise TrajectoryError("The drawing has no visible track: draw one, or unhide one, or leave motion unconnected.")
-    points, visible = tracks.points.to(vae.device, torch.float32), tracks.visible.to(vae.device)
+    device = compute_device(vae)
+    points, visible = tracks.points.to(device, torch.float32), tracks.visible.to(device)
     colors = motion_colors(points, visible, size, sigma, window)
     latent_points, latent_visible = to_latent_frames(points, visible)
     return MotionConditions(
-        latents=encode_colors(vae, colors[None], slicing),
+        latents=encode_colors(vae, colors[None], slicing, on_chunk),
         points=latent_points,
         visible=latent_visible,
         names=tuple(tracks.names),

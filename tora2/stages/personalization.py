@@ -9,7 +9,9 @@ import torch
 
 from ..conditions import Entity, PersonalizationConditions
 from ..errors import ConditionError
+from ..memory.placement import compute_device
 from ..personalization.encoders import encode_identities
+from ..personalization.extractor import NO_PERSONALIZATION
 
 
 @torch.no_grad()
@@ -29,10 +31,7 @@ def extract_personalization(
         EncoderError: a reference that an encoder cannot read, or an encoder that is missing.
     """
     if not transformer.has_personalization:
-        raise ConditionError(
-            "This model has no personalization parts (public Tora follows trajectories only); load a Tora2 model such "
-            "as tora2-tiny, or leave the references unconnected."
-        )
+        raise ConditionError(NO_PERSONALIZATION)
     if not entities:
         raise ConditionError("No entity is connected: connect at least one Tora2 Entity node.")
     extractor = transformer.personalization_extractor
@@ -49,7 +48,7 @@ def extract_personalization(
         reid_width=extractor.config.reid_width,
     )
     # The model's device, not its parameters': those may be elsewhere until they are needed.
-    device, dtype = transformer.device, transformer.dtype
+    device, dtype = compute_device(transformer), transformer.dtype
     tokens = extractor(
         features.semantic.to(device, dtype),
         features.reid.to(device, dtype),

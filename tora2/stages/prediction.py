@@ -12,6 +12,7 @@ from diffusers.pipelines.cogvideo.pipeline_cogvideox import get_resize_crop_regi
 
 from ..acceleration.compiling import is_compiled, share_graph_between_entity_counts
 from ..conditions import Conditioning, VideoSize
+from ..memory.placement import compute_device
 from .motion import TEMPORAL_COMPRESSION
 
 SPATIAL_COMPRESSION = 8
@@ -43,7 +44,7 @@ class Predictor:
         keep_modulations: bool | None = None,
         attention_kwargs: dict[str, Any] | None = None,
     ):
-        device, dtype = transformer.device, transformer.dtype
+        device, dtype = compute_device(transformer), transformer.dtype
         self.transformer, self.dtype = transformer, dtype
         self.first_frame = None if first_frame is None else first_frame.to(device, dtype)
         self.guided = guided

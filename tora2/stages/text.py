@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ..conditions import TextConditions
+from ..memory.placement import compute_device
 from ..phrases import tokenize_prompt
 
 
@@ -23,6 +24,6 @@ def encode_text(
     """
     ids, offsets, truncated_from = tokenize_prompt(tokenizer, prompt, max_length)
     negative_ids, _, _ = tokenize_prompt(tokenizer, negative_prompt, max_length)
-    device = text_encoder.device
+    device = compute_device(text_encoder)
     embeds = text_encoder(torch.cat([ids, negative_ids]).to(device))[0]
     return TextConditions(prompt, negative_prompt, embeds[:1], embeds[1:], offsets, truncated_from)
