@@ -25,6 +25,10 @@ def folder(tmp_path):
     return tmp_path / "m"
 
 
+ROWS = -1.0
+"""A scale for each row, as a vector, instead of one number."""
+
+
 def weights(folder):
     return folder / "transformer" / "diffusion_pytorch_model.safetensors"
 
@@ -36,20 +40,25 @@ def in_fp8(state, scale):
         if value.ndim != 2:
             stored[key] = value.to(torch.bfloat16)
             continue
-        factor = 1.0 if scale is None else scale * (1 + len(stored) % 3)
-        stored[key] = (value / factor).to(torch.float8_e4m3fn)
+        factor = torch.tensor(1.0 if scale is None else scale)
         if scale is not None:
-            stored[key.removesuffix("weight") + "scale_weight"] = torch.tensor(factor)
+            factor = value.abs().amax(1) / 448 if scale == ROWS else factor * (1 + len(stored) % 3)
+            stored[key.removesuffix("weight") + "scale_weight"] = factor
+        stored[key] = (value / factor.reshape(-1, 1)).to(torch.float8_e4m3fn)
     return stored
 
 
-@pytest.mark.parametrize("scale", [None, 0.01])
+@pytest.mark.parametrize("scale", [None, 0.01, ROWS])
 def test_fp8_files_are_kept_as_they_are_stored_or_made_plain(folder, scale):
     plain = base_state(make_transformer(motion_channels=None))
     save_file(in_fp8(plain, scale), weights(folder))
     stored = load_file(weights(folder))
     usual = load(folder, torch.float32).transformer
     assert not is_quantized(usual)
+    if scale is not None:
+        assert (usual.state_dict()[QUERY + ".weight"] - plain[QUERY + ".weight"]).norm() < 0.05 * plain[
+            QUERY + ".weight"
+        ].norm()
     kept = load(folder, torch.float32, quantization="fp8_weights").transformer
     assert is_quantized(kept) and stored_bytes(kept) < 0.5 * stored_bytes(usual)
     found = kept.get_submodule(QUERY).weight

@@ -112,6 +112,22 @@ def test_learned_positions_refuse_another_size():
 
 
 @torch.no_grad()
+def test_learned_positions_of_a_shorter_clip_are_those_of_its_first_frames():
+    model = transformer(in_channels=32, use_learned_positional_embeddings=True)
+    learned = model.patch_embed.pos_embedding
+    learned.copy_(torch.arange(learned.shape[1])[None, :, None].expand_as(learned))
+    call = inputs(channels=32)
+    latents = call["hidden_states"]
+    tokens = latents.shape[-1] * latents.shape[-2] // 4
+    text = model.config.max_text_seq_length
+    positions = model.patch_embed._positions(latents[:, :2])
+    assert torch.equal(positions, learned[:, : text + 2 * tokens])
+    call["hidden_states"] = torch.cat([latents, latents], dim=1)
+    with pytest.raises(ConditionError, match="learned its positions for 17 frames and cannot make more"):
+        model(**call)
+
+
+@torch.no_grad()
 def test_cogvideox_1_5_patches_equal_diffusers():
     options = {"patch_size_t": 2, "patch_bias": False, "ofs_embed_dim": 8}
     ours = trained(transformer(**options))

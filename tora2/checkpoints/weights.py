@@ -90,7 +90,11 @@ class StoredTensors(Mapping[str, TensorInfo]):
         scale = self._scale(key, path, file) if key in self._scales else None
         if self.keep_fp8 is not None and info.dtype == "F8_E4M3" and tensor.ndim == 2:
             return fp8_weight(tensor, scale, self.keep_fp8)
-        return tensor if scale is None else tensor.to(torch.float32) * scale
+        if scale is None:
+            return tensor
+        if scale.numel() > 1:  # one a row
+            scale = scale.reshape(-1, *[1] * (tensor.ndim - 1))
+        return tensor.to(torch.float32) * scale
 
     def _scale(self, key: str, path: Path, file: Any) -> torch.Tensor:
         home, name = self._scales[key]

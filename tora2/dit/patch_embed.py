@@ -22,7 +22,8 @@ class Tora2PatchEmbed(CogVideoXPatchEmbed):
             image_embeds: [B, T', C, H', W'] latents.
 
         Raises:
-            ConditionError: the model has learned positions (CogVideoX-5B-I2V) and the latents have another size.
+            ConditionError: the model has learned positions (CogVideoX-5B-I2V) and the latents are longer or of another
+                size.
         """
         text = text_embeds if text_is_projected else self.text_proj(text_embeds)
         embeds = torch.cat([text, self._video_tokens(image_embeds)], dim=1)
@@ -48,9 +49,22 @@ class Tora2PatchEmbed(CogVideoXPatchEmbed):
         frames = (latent_frames - 1) * self.temporal_compression_ratio + 1
         if (frames, height, width) == (self.sample_frames, self.sample_height, self.sample_width):
             return self.pos_embedding
-        if self.use_learned_positional_embeddings and (height, width) != (self.sample_height, self.sample_width):
+        if self.use_learned_positional_embeddings:
+            return self._learned_positions(latent_frames, height, width)
+        return self._get_positional_embeddings(height, width, frames, device=latents.device)
+
+    def _learned_positions(self, latent_frames: int, height: int, width: int) -> torch.Tensor:
+        """Those of a clip's first frames, which diffusers would replace by sines that this model has never seen."""
+        if (height, width) != (self.sample_height, self.sample_width):
             raise ConditionError(
                 f"This image-to-video model learned its positions for {self.sample_width * 8}x{self.sample_height * 8} "
                 f"pixels and cannot make {width * 8}x{height * 8}; set the canvas to the first size."
             )
-        return self._get_positional_embeddings(height, width, frames, device=latents.device)
+        patches = (height // self.patch_size) * (width // self.patch_size)
+        needed = self.max_text_seq_length + latent_frames // (self.patch_size_t or 1) * patches
+        if needed > self.pos_embedding.shape[1]:
+            raise ConditionError(
+                f"This image-to-video model learned its positions for {self.sample_frames} frames and cannot make "
+                "more; set the drawing's frames to that number or fewer."
+            )
+        return self.pos_embedding[:, :needed]

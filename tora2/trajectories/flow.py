@@ -49,7 +49,7 @@ def motion_flow(
         raise ValueError(f"no motion map of {width}x{height} with sigma {sigma} and window {window}")
     batch, _, frames, _ = points_px.shape
     flow = torch.zeros(batch, frames, 2, height, width, dtype=torch.float32, device=points_px.device)
-    if points_px.device.type != "mps":  # which has no float64
+    if points_px.device.type in ("cpu", "cuda"):  # others may have no float64
         points_px = points_px.double()
     source, target = points_px[:, :, :-1], points_px[:, :, 1:]
     size = torch.tensor([width, height], dtype=points_px.dtype, device=points_px.device)

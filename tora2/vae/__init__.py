@@ -1,5 +1,5 @@
 """Pictures <-> latents with CogVideoX's 3D VAE, chunk by chunk of time and, for little memory, in strips of rows."""
 
-from .coding import SLICINGS, decode_frames, encode_frames
+from .coding import SLICINGS, OnChunk, decode_frames, encode_frames
 
-__all__ = ["SLICINGS", "decode_frames", "encode_frames"]
+__all__ = ["SLICINGS", "OnChunk", "decode_frames", "encode_frames"]

@@ -7,14 +7,20 @@ from typing import Any
 
 import torch
 
+from ..memory.placement import compute_device
 from .slices import Slices
+
+OnChunk = Callable[[int, int], None]
+"""Told after each chunk of frames: how many are done, and of how many."""
 
 SLICINGS = ("off", "slices", "slices and cache on the CPU")
 """How the VAE runs: as diffusers does it; in strips of rows; so, and what it remembers between chunks is on the CPU."""
 
 
 @torch.no_grad()
-def encode_frames(vae: Any, frames: torch.Tensor, slicing: str = "off") -> torch.Tensor:
+def encode_frames(
+    vae: Any, frames: torch.Tensor, slicing: str = "off", on_chunk: OnChunk | None = None
+) -> torch.Tensor:
     """Posterior mode, unscaled, [B, C, T', H', W'] on the VAE's device.
 
     Frames come to the device a chunk of eight at a time (nine in the first), as diffusers encodes them, and the causal
@@ -24,29 +30,37 @@ def encode_frames(vae: Any, frames: torch.Tensor, slicing: str = "off") -> torch
         frames: [B, 3, T, H, W], floats in -1..1 or uint8, on any device.
         slicing: one of ``SLICINGS``.
     """
-    encode = _encoder(vae, slicing)
+    encode, device = _encoder(vae, slicing), compute_device(vae)
     moments = []
-    for start, stop in chunks(frames.shape[2], vae.num_sample_frames_batch_size):
-        x = frames[:, :, start:stop].to(vae.device)
+    parts = list(chunks(frames.shape[2], vae.num_sample_frames_batch_size))
+    for done, (start, stop) in enumerate(parts, start=1):
+        x = frames[:, :, start:stop].to(device)
         x = x.to(vae.dtype) / 127.5 - 1 if x.dtype == torch.uint8 else x.to(vae.dtype)
         moment = encode(x)
         moments.append(moment if vae.quant_conv is None else vae.quant_conv(moment))
+        if on_chunk is not None:
+            on_chunk(done, len(parts))
     return torch.cat(moments, dim=2).chunk(2, dim=1)[0]
 
 
 @torch.no_grad()
-def decode_frames(vae: Any, latents: torch.Tensor, slicing: str = "off") -> torch.Tensor:
+def decode_frames(
+    vae: Any, latents: torch.Tensor, slicing: str = "off", on_chunk: OnChunk | None = None
+) -> torch.Tensor:
     """Unscaled latents [B, C, T', H', W'] on any device -> pictures [B, 3, T, H, W] in 0..1, float32 on the CPU.
 
     Two latent frames at a time (three in the first chunk), as diffusers decodes them; each chunk's pictures leave the
     device at once.
     """
-    decode = _decoder(vae, slicing)
+    decode, device = _decoder(vae, slicing), compute_device(vae)
     pictures = []
-    for start, stop in chunks(latents.shape[2], vae.num_latent_frames_batch_size):
-        z = latents[:, :, start:stop].to(vae.device, vae.dtype)
+    parts = list(chunks(latents.shape[2], vae.num_latent_frames_batch_size))
+    for done, (start, stop) in enumerate(parts, start=1):
+        z = latents[:, :, start:stop].to(device, vae.dtype)
         part = decode(z if vae.post_quant_conv is None else vae.post_quant_conv(z))
         pictures.append(part.float().cpu().add_(1).div_(2).clamp_(0, 1))
+        if on_chunk is not None:
+            on_chunk(done, len(parts))
     return torch.cat(pictures, dim=2)
 
 

@@ -137,15 +137,17 @@ class Slices:
             means.append(mean)
             counts.append(part.shape[-1])
             squares.append(part.var(-1, unbiased=False))
-        weights = torch.tensor(counts, dtype=torch.float64, device=x.device)[:, None, None] / sum(counts)
-        means_, variances = torch.stack(means).double(), torch.stack(squares).double()
+        # A handful of numbers: merged on the CPU, because not every device has float64.
+        weights = torch.tensor(counts, dtype=torch.float64)[:, None, None] / sum(counts)
+        means_, variances = torch.stack(means).cpu().double(), torch.stack(squares).cpu().double()
         mean = (weights * means_).sum(0)
         variance = (weights * (variances + (means_ - mean) ** 2)).sum(0)  # within the strips and between them
         deviation = (variance + norm.eps).rsqrt()
         each = channels // norm.num_groups
-        scale = deviation.repeat_interleave(each, 1) * norm.weight.double()
-        shift = norm.bias.double() - mean.repeat_interleave(each, 1) * scale
-        return scale.float()[..., None, None, None], shift.float()[..., None, None, None]
+        scale = deviation.repeat_interleave(each, 1) * norm.weight.cpu().double()
+        shift = norm.bias.cpu().double() - mean.repeat_interleave(each, 1) * scale
+        scale, shift = scale.float().to(x.device), shift.float().to(x.device)
+        return scale[..., None, None, None], shift[..., None, None, None]
 
     def _upsample(self, layer: Any, x: torch.Tensor) -> torch.Tensor:
         """Nearest neighbours in space, and in time where the layer does, then a convolution of each frame."""
