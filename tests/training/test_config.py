@@ -48,6 +48,7 @@ def test_overrides_are_typed(tmp_path):
         ({"run": {"steps": "many"}}, "`run.steps` is 'many', but it must be of type int"),
         ({"run": {"steps": True}}, "must be of type int"),
         ({"run": {"steps": 0}}, "at least 1"),
+        ({"run": {"save_minutes": -1}}, "0 or more"),
         ({"run": 3}, "`run` must be a table"),
         ({"recipe": {"drop_caption": 1.5}}, "a probability"),
         ({"recipe": {"drop_caption": float("nan")}}, "a probability"),

@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 from training_runs import run_config, train, write_shards
 
 from tora2.errors import TrainingError
-from tora2.training import state
+from tora2.training import slices, state
 from tora2.training.metrics import read_metrics
 
 
@@ -156,6 +156,31 @@ def test_an_interrupt_saves_and_ends(data, tmp_path, monkeypatch):
     trainer = train(run_config(data, tmp_path))
     assert trainer.step == 3 and last(tmp_path).name == "step-00000003"
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_run_that_finishes_with_its_slice_ends_at_any_step_with_a_low_rate_and_a_model(data, tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(slices.time, "monotonic", lambda: clock[0])
+    from tora2.training.trainer import Trainer
+
+    real = Trainer._one_step
+
+    def step(self, batch):
+        real(self, batch)
+        clock[0] += 6  # ten steps a minute: a pace that no configuration knows
+
+    monkeypatch.setattr(Trainer, "_one_step", step)
+    run = {"steps": 1_000_000, "save_every": 1_000_000, "save_minutes": 0.45}
+    saved = []
+    config = run_config(data, tmp_path, run=run, optimizer={"floor": 0.02})
+    trainer = train(config, minutes=2, finish=True, on_save=lambda: saved.append(last(tmp_path).name))
+    rates = [line["rate"] for line in read_metrics(tmp_path)]
+    assert trainer.step == 20 and rates[3:] == sorted(rates[3:], reverse=True) and max(rates) > 9e-4
+    assert rates[-1] < 0.03 * 1e-3, "near the floor"
+    assert (tmp_path / "adapter.safetensors").is_file()
+    assert saved == [f"step-{step:08d}" for step in (5, 10, 15, 20)], "by time, and at the end"
+    with pytest.raises(TrainingError, match="the slice's length"):
+        train(config, resume=True, finish=True)
 
 
 def test_mistakes_get_a_sentence(data, unbroken, tmp_path):

@@ -110,7 +110,8 @@ class RunConfig:
             through the network at once; the rest is accumulated.
         precision: fp32, bf16 or fp16.
         seed: of all random draws.
-        save_every, keep: steps between checkpoints, and how many are kept.
+        save_every, keep: steps between checkpoints, and how many are kept. save_minutes: also save so often; 0 does
+            not.
         log_every: steps between lines of metrics.
         patience: steps in a row without a finite gradient after which the run stops.
         export_dtype: fp32, bf16 or fp16, of the files that are written at the end.
@@ -123,6 +124,7 @@ class RunConfig:
     precision: str = "bf16"
     seed: int = 0
     save_every: int = 500
+    save_minutes: float = 0.0
     keep: int = 3
     log_every: int = 10
     patience: int = 20
@@ -270,6 +272,8 @@ def _check(config: TrainingConfig, where: str) -> None:
     for name in ("base_rate", "text_rate", "weight_decay", "clip", "warm_up", "decay_begin"):
         if not (value := getattr(optimizer, name)) >= 0:
             refuse(f"optimizer.{name}", value, "0 or more")
+    if not (value := config.run.save_minutes) >= 0:
+        refuse("run.save_minutes", value, "0 or more")
     for name in ("stills", "workers"):
         if (value := getattr(config.data, name)) < 0:
             refuse(f"data.{name}", value, "0 or more")
@@ -296,11 +300,14 @@ def _check(config: TrainingConfig, where: str) -> None:
         refuse("model.source", config.model.source, "a model folder (or set `model.scratch` and `model.transformer`)")
 
 
-def learning_rate(config: OptimizerConfig, step: int, steps: int, rise_from: int = 0) -> float:
+def learning_rate(
+    config: OptimizerConfig, step: int, steps: int, rise_from: int = 0, passed: float | None = None
+) -> float:
     """Factor on the learning rates at a step from 0; a function of the step alone, so that a run can go on anywhere.
 
     Args:
         rise_from: step at which the optimizer began without a memory.
+        passed: part of the fall that is over, 0 to 1, where time and not the step decides.
     """
     import math
 
@@ -308,6 +315,6 @@ def learning_rate(config: OptimizerConfig, step: int, steps: int, rise_from: int
     if config.decay == "constant":
         return rise
     begin = max(config.warm_up, config.decay_begin)
-    done = min(1.0, max(0, step - begin) / max(1, steps - begin))
+    done = min(1.0, max(0, step - begin) / max(1, steps - begin)) if passed is None else passed
     left = 0.5 + 0.5 * math.cos(math.pi * done) if config.decay == "cosine" else 1 - done
     return rise * (config.floor + (1 - config.floor) * left)

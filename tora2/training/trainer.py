@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from .draws import Draws, draw_per_clip, mix, without_noise
 from .metrics import Metrics
 from .module import parameter_groups, trained_parameters
 from .shards import join, micro_batches
+from .slices import Slice
 
 Pass = tuple[dict[str, torch.Tensor], Draws, str, float]
 """A collated batch, its draws, what becomes of the contrast in it, and its share of the losses."""
@@ -35,12 +35,29 @@ class Trainer:
     Args:
         config: checked.
         resume: go on from the run's last checkpoint; without one, begin.
-        minutes: stop (and save) after this time.
+        minutes: stop (and save) after this time, counted from here.
         quiet: no progress bar.
+        finish: end the run with this slice, at whatever step: the rate falls by its time instead of by its steps, and
+            the weights are exported.
+        on_save: called in the main process after each checkpoint.
+
+    Raises:
+        TrainingError: the configuration, its data or the run's folder cannot be used.
     """
 
-    def __init__(self, config: TrainingConfig, *, resume: bool = False, minutes: float = math.inf, quiet: bool = False):
-        self.config, self.minutes, self.quiet = config, minutes, quiet
+    def __init__(
+        self,
+        config: TrainingConfig,
+        *,
+        resume: bool = False,
+        minutes: float = math.inf,
+        quiet: bool = False,
+        finish: bool = False,
+        on_save: Callable[[], None] = lambda: None,
+    ):
+        self.config, self.quiet, self.finish, self.on_save = config, quiet, finish, on_save
+        if finish and math.isinf(minutes):
+            raise TrainingError("A run that is to finish with this slice needs the slice's length: give `minutes`.")
         if not config.run.out:
             raise TrainingError("`run.out`, the run's folder, is not set.")
         self.out = Path(config.run.out)
@@ -50,6 +67,7 @@ class Trainer:
                 f"{self.out} holds a run already ({found[-1].name}): give --resume to go on, or another `run.out`."
             )
         self.accelerator = make_accelerator(config)
+        self.slice = Slice(self.accelerator, minutes, config.run.save_minutes)
         self.shards = models.open_data(config, self.accelerator.device)
         torch.manual_seed(config.run.seed)  # every process makes the same new parts
         self.built = models.build(config, has_text=self.shards.has_text)
@@ -80,20 +98,19 @@ class Trainer:
             self._restore(found[-1])
         elif rates.ema:
             self.average = state.Average(self.parameters, rates.ema)
-        self.stopping = False
 
     def run(self) -> None:
-        """Train until the last step, the time limit, or an interrupt; save; export at the last step."""
+        """Train until the last step, the slice's end, or an interrupt; save; export at the run's end."""
         from .validation import Validator
 
         run, main = self.config.run, self.accelerator.is_main_process
         metrics = Metrics(self.out, self.step, run.steps, quiet=self.quiet) if main else None
         validator = Validator(self.config.validation, self.built) if self.config.validation.every else None
-        begun, saved = time.monotonic(), self.step
+        saved = self.step
         self.seen: list[dict[str, torch.Tensor]] = []
-        self.told = begun
+        self.told = time.monotonic()
         try:
-            with self._interrupts(), ThreadPoolExecutor(1) as reader:
+            with self.slice.interrupts(), ThreadPoolExecutor(1) as reader:
                 for batch in self._batches(reader):
                     self._one_step(batch)
                     if metrics is not None:
@@ -102,14 +119,15 @@ class Trainer:
                         self._tell(metrics)
                     if validator is not None and self.step % self.config.validation.every == 0:
                         self._validate(validator, metrics)
-                    if self.step % run.save_every == 0:
+                    self.slice.look()
+                    if self.step % run.save_every == 0 or self.slice.save_due:
                         self.save()
                         saved = self.step
-                    if self._agree_to_stop(time.monotonic() - begun > 60 * self.minutes):
+                    if self.slice.over:
                         break
             if saved != self.step:
                 self.save()
-            if self.step >= run.steps:
+            if self.step >= run.steps or (self.finish and not self.slice.interrupted):
                 self.export(metrics)
         finally:
             if metrics is not None:
@@ -150,7 +168,8 @@ class Trainer:
     def _one_step(self, passes: list[Pass]) -> None:
         run, device = self.config.run, self.accelerator.device
         torch.manual_seed(mix(run.seed, self.place))  # should a part draw by itself, a resumed run draws the same
-        factor = learning_rate(self.config.optimizer, self.step, run.steps, self.rise_from)
+        passed = self.slice.passed if self.finish else None
+        factor = learning_rate(self.config.optimizer, self.step, run.steps, self.rise_from, passed)
         for group in self.optimizer.param_groups:
             group["lr"] = group["rate"] * factor
         figures: dict[str, torch.Tensor] = {}
@@ -205,33 +224,6 @@ class Trainer:
             metrics.log(self.step, values | {"clips_per_second": clips, "skipped": self.skipped})
         self.seen, self.told = [], now
 
-    def _agree_to_stop(self, stop: bool) -> bool:
-        """Every process leaves the loop at the same step."""
-        stop = stop or self.stopping
-        if self.accelerator.num_processes == 1:
-            return stop
-        return bool(self.accelerator.reduce(torch.tensor(float(stop), device=self.accelerator.device)) > 0)
-
-    @contextmanager
-    def _interrupts(self) -> Iterator[None]:
-        """The first SIGINT or SIGTERM ends the loop after its step; the second one ends the process."""
-        before = {}
-
-        def stop(number, frame):
-            self.stopping = True
-            signal.signal(number, before[number])
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                before[number] = signal.signal(number, stop)
-            except ValueError:  # not the main thread
-                break
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
     def save(self) -> None:
         """Write a checkpoint; every process must call this."""
         weights = {name: state.full(value).cpu() for name, value in self.parameters.items()}
@@ -257,6 +249,7 @@ class Trainer:
                 },
                 keep=self.config.run.keep,
             )
+            self.on_save()
         self.accelerator.wait_for_everyone()
 
     def _restore(self, folder: Path) -> None:
