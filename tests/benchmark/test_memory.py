@@ -1,7 +1,10 @@
 """The ladder of memory caps, rehearsed on the CPU."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
+from torch.cuda._utils import _get_device_index
 
 from tora2.benchmark import memory
 from tora2.benchmark.loops import Job
@@ -28,7 +31,9 @@ def test_every_phase_of_every_rung_and_smaller_caps_take_less(monkeypatch):
     kept = []
     job = Job(SIZE, steps=3)
     rungs = measure_ladder(build, job, ["1", "80"], CPU, budget=Budget(None), keep=kept.append)[::-1]
-    assert [rung.name for rung in rungs] == ["80", "1"] and kept == rungs and not any(rung.refused for rung in rungs)
+    assert (
+        [rung.name for rung in rungs] == ["80", "1"] and kept[-1] == rungs and not any(rung.refused for rung in rungs)
+    )
     large, small = rungs
     assert tuple(large.peaks) == PHASES and all(value > 0 for value in large.seconds.values())
     assert "all models stay" in large.settings and "block by block" in small.settings and "slices" in small.settings
@@ -53,8 +58,96 @@ def test_out_of_memory_ends_a_rung_and_not_the_ladder(monkeypatch):
 
 
 def test_a_budget_that_is_over_leaves_rungs_out():
-    rungs = measure_ladder(build, Job(SIZE, steps=1), ["8"], CPU, budget=Budget(-1.0))
-    assert rungs == [Rung("8", refused="the budget's time was over")]
+    made, kept = [], []
+    (rung,) = measure_ladder(
+        lambda: made.append(1), Job(SIZE, steps=1), ["8"], CPU, budget=Budget(-1.0), keep=kept.append
+    )
+    assert "the budget was spent before its turn" in rung.refused and not rung.failed
+    assert not made and kept == [[rung]], "nothing is built for it, and it is on disk"
+
+
+class Cuda:
+    """What a rung asks of torch.cuda, answered as CUDA does: a cap wants a device with its number."""
+
+    def __init__(self, monkeypatch):
+        self.caps = []
+        monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda d: SimpleNamespace(total_memory=80 * GIB))
+        monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", self.cap)
+        monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda d: None)
+        monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda d: 7 * GIB)
+        monkeypatch.setattr(memory, "_PHASES", dict.fromkeys(PHASES, lambda *given: 1.0))
+
+    def cap(self, fraction, device):
+        assert _get_device_index(device, optional=False) == 0
+        self.caps.append(fraction)
+
+
+def test_caps_are_set_on_a_gpu_given_without_a_number_and_taken_away(monkeypatch):
+    cuda = Cuda(monkeypatch)
+    (rung,) = measure_ladder(build, Job(SIZE, steps=1), ["8"], "cuda", budget=Budget(None))
+    assert not rung.refused and rung.peaks == dict.fromkeys(PHASES, 7 * GIB)
+    assert cuda.caps == [0.1, 1.0], "the next part of the run must not be under a rung's cap"
+
+
+def test_no_error_ends_the_ladder(monkeypatch, capsys):
+    def broken(*_):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered\nmore")
+
+    monkeypatch.setitem(memory._PHASES, "decode", broken)
+    monkeypatch.setattr("tora2.acceleration.quantization.importlib.util.find_spec", lambda name: None)
+    made, kept = [], []
+    rungs = measure_ladder(
+        lambda: made.append(1) or build(),
+        Job(SIZE, steps=1),
+        ["8", "6", "8+int8_weights"],
+        CPU,
+        budget=Budget(None),
+        keep=lambda rows: kept.append(len(rows)),
+    )
+    assert rungs[0].refused == "RuntimeError: CUDA error: an illegal memory access was encountered" and rungs[0].failed
+    assert tuple(rungs[1].peaks) == PHASES[:3] and kept == [1, 2, 3], "what was measured before stays"
+    assert "torchao" in rungs[2].refused and not rungs[2].failed
+    assert len(made) == 2, "anew after a failure, and not at all for what is refused"
+
+
+def test_models_with_half_their_hooks_are_not_used_again(monkeypatch):
+    def half(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(memory, "plan", lambda cap, *given, **options: PLAN(0, *given, text_encoder="gpu", **options))
+    monkeypatch.setattr(memory, "bring_in_blocks", half)
+    made = []
+    rungs = measure_ladder(lambda: made.append(1) or build(), Job(SIZE, steps=1), ["8", "6"], CPU, budget=Budget(None))
+    assert len(made) == 2 and all("out of memory in text" in rung.refused for rung in rungs)
+
+
+def test_a_rung_ends_at_the_deadline_and_keeps_its_phases(monkeypatch):
+    now = [0.0]
+
+    def phase(seconds):
+        def run(*_):
+            now[0] += seconds
+            return seconds
+
+        return run
+
+    monkeypatch.setattr(memory, "_PHASES", {name: phase(20.0) for name in PHASES})
+    budget = Budget(3, now=lambda: now[0])
+    first, second, third = measure_ladder(build, Job(SIZE, steps=1), ["80", "48", "24"], CPU, budget=budget)
+    assert not first.refused and not second.refused and now[0] == 160
+    assert "takes about 80 s and 20 s were left" in third.refused and not third.seconds
+    now[0] = 0.0
+    (cut,) = measure_ladder(build, Job(SIZE, steps=1), ["8"], CPU, budget=Budget(0.5, now=lambda: now[0]))
+    assert list(cut.seconds) == ["text", "encode"] and cut.refused.startswith("denoise: the budget was spent")
+
+
+def test_the_denoising_of_a_rung_ends_at_the_deadline():
+    now = [0.0]
+    models = build()
+    models.transformer.register_forward_pre_hook(lambda *_: now.__setitem__(0, now[0] + 50.0))
+    (rung,) = measure_ladder(lambda: models, Job(SIZE, steps=9), ["8"], CPU, budget=Budget(2, now=lambda: now[0]))
+    assert now[0] <= 150 and rung.refused.startswith("denoise:") and list(rung.seconds) == ["text", "encode"]
 
 
 @pytest.mark.parametrize("name", LADDER)

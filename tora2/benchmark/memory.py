@@ -8,7 +8,6 @@ Weights are random: no time depends on them.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,18 +15,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..acceleration.quantization import quantize, stored_bytes
+from ..acceleration.quantization import check_quantization, quantize, stored_bytes
 from ..acceleration.settings import QUANTIZATIONS
 from ..conditions import VideoSize
 from ..errors import Tora2Error
-from ..memory.counting import PeakBytes
 from ..memory.estimates import GIB, IN_FLIGHT, Shape, Weights
 from ..memory.offloading import bring_in_blocks, largest_layer
 from ..memory.plan import Plan, plan
 from ..stages import denoise
 from ..vae import decode_frames, encode_frames
 from .loops import Job, dpm_scheduler, random_conditioning
-from .timing import Budget, Clock
+from .meter import Meter
+from .timing import Budget, OutOfTime, indexed
+from .turns import ended, free
 
 LADDER = ("80", "48", "24", "16", "12", "8", "6", "12+int8_weights", "6+int8_weights")
 TIMED_STEPS = 2
@@ -45,6 +45,7 @@ class Rung:
         estimates, peaks: bytes of each phase, weights included; estimates of text, denoising and VAE.
         seconds: of each phase; ``denoise`` is for all steps, from ``TIMED_STEPS`` after one that warms up.
         refused: why it did not run to its end, else empty.
+        failed: True if nobody could foresee that.
     """
 
     name: str
@@ -53,16 +54,23 @@ class Rung:
     peaks: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     refused: str = ""
+    failed: bool = False
 
 
 @dataclass
 class Models:
-    """On the CPU, each brought when its phase runs."""
+    """On the CPU, each brought when its phase runs.
+
+    Attributes:
+        in_blocks: those that come layer by layer; that stays so.
+        sound: False while hooks are being put on one: if that ends early, the models are of no use any more.
+    """
 
     text_encoder: Any
     transformer: Any
     vae: Any
     in_blocks: set[str] = field(default_factory=set)
+    sound: bool = True
 
 
 def measure_ladder(
@@ -73,33 +81,46 @@ def measure_ladder(
     *,
     budget: Budget,
     progress: Callable[[str], None] = lambda text: None,
-    keep: Callable[[Rung], None] = lambda rung: None,
+    keep: Callable[[Sequence[Rung]], None] = lambda rungs: None,
 ) -> list[Rung]:
     """Run the whole job on every rung, larger ones first: what once goes in blocks stays so.
 
+    A rung that cannot run is a row with its reason, whatever the error: what was measured before must not be lost.
+
     Args:
-        keep: called with each rung when it is done.
+        keep: called with all rungs so far as soon as one is done.
 
     Raises:
         Tora2Error: a rung that is none.
     """
-    device = torch.device(device)
+    device = indexed(device)
     asked = sorted((parse_rung(name) for name in rungs), key=lambda r: (QUANTIZATIONS.index(r[2]), -r[1]))
     found: dict[str, Rung] = {}
     models, quantized, longest = None, None, 0.0
+    slowest: dict[str, float] = {}
     for name, gib, quantization in asked:
-        if not budget.allows(longest):
-            found[name] = Rung(name, refused="the budget's time was over")
-            continue
-        before = budget.left
         progress(f"{name} GiB")
-        if models is None or quantized != quantization:
-            models = None
-            models, quantized = build(), quantization
-            quantize(models.transformer, quantization, device)
-        found[name] = _run(Rung(name), models, job, gib * GIB, device)
-        keep(found[name])
-        longest = max(longest, before - budget.left) if budget.left != float("inf") else 0.0
+        rung = found[name] = Rung(name)
+        began = budget.now()
+        try:
+            budget.require(longest)
+            check_quantization(quantization, device)  # before models are made for nothing
+            if models is None or not models.sound or quantized != quantization:
+                models = None
+                free()  # two sets of models may not fit beside one another
+                made = build()
+                quantize(made.transformer, quantization, device)
+                models, quantized = made, quantization
+                free()  # of what making them left on the device
+            _run(rung, models, job, gib * GIB, device, budget, slowest)
+        except Exception as error:
+            rung.refused, rung.failed = ended(error).values()
+            if rung.failed:
+                models = None  # nobody knows what state they are in
+        free()
+        keep(list(found.values()))
+        if not rung.refused:
+            longest = max(longest, budget.now() - began)
     return [found[name] for name in rungs]
 
 
@@ -139,43 +160,55 @@ def random_models(config: dict[str, Any], device: torch.device | str, dtype: tor
 
 
 @torch.no_grad()
-def _run(rung: Rung, models: Models, job: Job, cap: float, device: torch.device) -> Rung:
-    meter = _Meter(device, cap)
+def _run(
+    rung: Rung,
+    models: Models,
+    job: Job,
+    cap: float,
+    device: torch.device,
+    budget: Budget,
+    slowest: dict[str, float],
+) -> None:
+    """Fill the rung, phase by phase. ``slowest``: seconds of each phase so far, by the budget's clock."""
     parts = {name: getattr(models, name) for name in ("transformer", "text_encoder", "vae")}
     weights = Weights(*map(stored_bytes, parts.values()), max(map(largest_layer, list(parts.values())[:2])))
     shape = Shape.of(models.transformer, models.vae.config.block_out_channels[0])
     chosen = plan(cap, job.size, weights, shape, job.videos, blocks="transformer" in models.in_blocks)
     rung.settings = chosen.describe()
     rung.estimates = {"text": chosen.text_bytes, "denoise": chosen.denoising_bytes, "vae": chosen.vae_bytes}
-    for phase in PHASES:
-        try:
-            meter.begin()
-            seconds = _PHASES[phase](models, chosen, job, device, meter)
-        except torch.OutOfMemoryError as error:
-            rung.refused = f"out of memory in {phase}: {str(error).splitlines()[0][:160]}"
-            break
-        finally:
-            _away(models)
-        rung.peaks[phase], rung.seconds[phase] = meter.peak, seconds
-    meter.end()
-    return rung
+    with Meter(device, cap) as meter:
+        for phase in PHASES:
+            began = budget.now()
+            try:
+                budget.require(slowest.get(phase, 0.0))
+                meter.begin()
+                seconds = _PHASES[phase](models, chosen, job, device, meter, budget)
+            except torch.OutOfMemoryError as error:
+                rung.refused = f"out of memory in {phase}: {str(error).splitlines()[0][:160]}"
+                return
+            except OutOfTime as error:
+                raise OutOfTime(f"{phase}: {error}") from error
+            finally:
+                _away(models)
+            rung.peaks[phase], rung.seconds[phase] = meter.peak, seconds
+            slowest[phase] = max(slowest.get(phase, 0.0), budget.now() - began)
 
 
-def _text(models: Models, chosen: Plan, job: Job, device: torch.device, meter: _Meter) -> float:
+def _text(models: Models, chosen: Plan, job: Job, device: torch.device, meter: Meter, budget: Budget) -> float:
     place = _bring(models, "text_encoder", chosen.text_encoder, device, meter)
     length = models.transformer.config.max_text_seq_length
     ids = torch.randint(0, 100, (2, length), device=place)
     return meter.timed(lambda: models.text_encoder(ids))
 
 
-def _encode(models: Models, chosen: Plan, job: Job, device: torch.device, meter: _Meter) -> float:
+def _encode(models: Models, chosen: Plan, job: Job, device: torch.device, meter: Meter, budget: Budget) -> float:
     _bring(models, "vae", "whole", device, meter)
     size = job.size
     colors = torch.randint(0, 256, (1, 3, size.frames, size.height, size.width), dtype=torch.uint8, device=device)
     return meter.timed(lambda: encode_frames(models.vae, colors, chosen.encoding))
 
 
-def _denoise(models: Models, chosen: Plan, job: Job, device: torch.device, meter: _Meter) -> float:
+def _denoise(models: Models, chosen: Plan, job: Job, device: torch.device, meter: Meter, budget: Budget) -> float:
     _bring(models, "transformer", chosen.transformer, device, meter)
     given = random_conditioning(models.transformer, job)
 
@@ -190,6 +223,7 @@ def _denoise(models: Models, chosen: Plan, job: Job, device: torch.device, meter
             steps=count,
             guidance_batch="together" if chosen.together else "in sequence",
             keep_modulations=chosen.keep_modulations,
+            on_step=lambda step: budget.require(),
         )
 
     first = meter.timed(lambda: steps(1))
@@ -197,7 +231,7 @@ def _denoise(models: Models, chosen: Plan, job: Job, device: torch.device, meter
     return max(more - first, 0.0) / TIMED_STEPS * job.steps if device.type == "cuda" else more
 
 
-def _decode(models: Models, chosen: Plan, job: Job, device: torch.device, meter: _Meter) -> float:
+def _decode(models: Models, chosen: Plan, job: Job, device: torch.device, meter: Meter, budget: Budget) -> float:
     _bring(models, "vae", "whole", device, meter)
     size: VideoSize = job.size
     latents = torch.randn(job.videos, 16, (size.frames - 1) // 4 + 1, size.height // 8, size.width // 8)
@@ -207,14 +241,16 @@ def _decode(models: Models, chosen: Plan, job: Job, device: torch.device, meter:
 _PHASES = {"text": _text, "encode": _encode, "denoise": _denoise, "decode": _decode}
 
 
-def _bring(models: Models, name: str, place: str, device: torch.device, meter: _Meter) -> torch.device:
+def _bring(models: Models, name: str, place: str, device: torch.device, meter: Meter) -> torch.device:
     module: nn.Module = getattr(models, name)
     if place == "cpu" and name not in models.in_blocks:
         return torch.device("cpu")
     if name in models.in_blocks or place == "blocks":
         if name not in models.in_blocks:
+            models.sound = False
             bring_in_blocks(module, device)
             models.in_blocks.add(name)
+            models.sound = True
         meter.weights = IN_FLIGHT * largest_layer(module)
         return device
     module.to(device)
@@ -226,45 +262,7 @@ def _away(models: Models) -> None:
     for name in ("text_encoder", "transformer", "vae"):
         if name not in models.in_blocks:
             getattr(models, name).to("cpu")
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-class _Meter:
-    """Peak of a phase: CUDA's own count under the cap; elsewhere tensors counted, and the weights' place reckoned."""
-
-    def __init__(self, device: torch.device, cap: float):
-        self.device, self.clock = device, Clock(device)
-        self.weights = self._counted = 0
-        if self.clock.cuda:
-            total = torch.cuda.get_device_properties(device).total_memory
-            torch.cuda.set_per_process_memory_fraction(min(1.0, cap / total), device)
-
-    def begin(self) -> None:
-        self.weights = self._counted = 0
-        if self.clock.cuda:
-            torch.cuda.reset_peak_memory_stats(self.device)
-
-    def timed(self, run: Callable[[], Any]) -> float:
-        if self.clock.cuda:
-            self.clock.start()
-            run()
-            return self.clock.stop()
-        with PeakBytes() as count:
-            self.clock.start()
-            run()
-            seconds = self.clock.stop()
-        self._counted = max(self._counted, count.peak)
-        return seconds
-
-    @property
-    def peak(self) -> float:
-        return torch.cuda.max_memory_allocated(self.device) if self.clock.cuda else self.weights + self._counted
-
-    def end(self) -> None:
-        if self.clock.cuda:
-            torch.cuda.set_per_process_memory_fraction(1.0, self.device)
+    free()
 
 
 def ladder_table(rungs: Sequence[Rung]) -> str:
@@ -275,4 +273,5 @@ def ladder_table(rungs: Sequence[Rung]) -> str:
         most = max(rung.peaks.values(), default=0.0) / GIB
         lines.append(f"{rung.name:<18}{peaks}{most:>10.2f}{sum(rung.seconds.values()):>10.1f}")
         lines.append(f"  {rung.refused or rung.settings}")
+    lines.append(f"Seconds on a GPU hold denoising as it is estimated from {TIMED_STEPS} steps.")
     return "\n".join(lines)

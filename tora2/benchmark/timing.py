@@ -10,6 +10,20 @@ from typing import Any
 
 import torch
 
+from ..errors import Tora2Error
+
+
+class OutOfTime(Tora2Error):
+    """The budget does not allow what comes next."""
+
+
+def indexed(device: torch.device | str) -> torch.device:
+    """The device with its number: torch's caps of memory refuse a plain ``cuda``."""
+    device = torch.device(device)
+    if device.type == "cuda" and device.index is None:
+        return torch.device("cuda", torch.cuda.current_device())
+    return device
+
 
 class Clock:
     """Seconds between ``start`` and ``stop`` as the device itself counts them."""
@@ -53,19 +67,36 @@ def timed(run: Callable[[], Any], device: torch.device | str) -> Timing:
 
 
 class Budget:
-    """Minutes that a run may take; None is no limit."""
+    """Minutes that a run may take; None is no limit.
 
-    def __init__(self, minutes: float | None, now: Callable[[], float] = time.monotonic):
-        self._now = now
-        self._deadline = None if minutes is None else now() + 60 * minutes
+    What may still be begun is forecast with this clock, not with a device's: building, compiling and copying count.
+
+    Args:
+        minutes: until the deadline.
+        now: a clock in seconds.
+        began: what it showed at the start, if that was earlier than now.
+    """
+
+    def __init__(self, minutes: float | None, now: Callable[[], float] = time.monotonic, began: float | None = None):
+        self.now = now
+        began = now() if began is None else began
+        self._deadline = None if minutes is None else began + 60 * minutes
 
     @property
     def left(self) -> float:
         """Seconds."""
-        return float("inf") if self._deadline is None else self._deadline - self._now()
+        return float("inf") if self._deadline is None else self._deadline - self.now()
 
     def allows(self, seconds: float) -> bool:
         return seconds <= self.left
+
+    def require(self, seconds: float = 0.0) -> None:
+        """OutOfTime unless something that takes about so many seconds would end before the deadline."""
+        if not self.allows(seconds):
+            raise OutOfTime(
+                f"the budget was spent before its turn: it takes about {seconds:.0f} s and {max(0.0, self.left):.0f} s "
+                "were left; give more minutes (--budget), or measure less in one run"
+            )
 
 
 def base_flops(config: Any, video_tokens: int) -> float:

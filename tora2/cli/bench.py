@@ -176,7 +176,7 @@ def _memory(args, size, device, dtype, budget, keep) -> list[Any]:
         device,
         budget=budget,
         progress=_say,
-        keep=keep,
+        keep=lambda rungs: keep(rungs[-1]),
     )
     print("\n" + ladder_table(rungs), flush=True)
     return rungs
