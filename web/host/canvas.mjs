@@ -12,13 +12,14 @@ const NAMES = /** @type {(keyof Canvas)[]} */ (Object.keys(DEFAULTS));
 
 /**
  * @param {GraphNode} node
+ * @param {readonly GraphNode[]} [via] the subgraph nodes that the node is seen through
  * @returns {Canvas}
  */
-export function readCanvas(node) {
+export function readCanvas(node, via = []) {
   const canvas = { ...DEFAULTS };
   for (const name of NAMES) {
     const own = node.widgets?.find((widget) => widget.name === name);
-    const value = [settingWidget(node, name)?.widget.value, own?.value].map(Number).find((number) => number > 0);
+    const value = [settingWidget(node, name, via)?.widget.value, own?.value].map(Number).find((number) => number > 0);
     if (value !== undefined && Number.isFinite(value)) canvas[name] = name === 'fps' ? value : Math.round(value);
   }
   return canvas;
@@ -29,16 +30,17 @@ export function readCanvas(node) {
  * @param {Comfy} comfy
  * @param {GraphNode} node
  * @param {Partial<Canvas>} canvas
+ * @param {readonly GraphNode[]} [via]
  * @returns {(keyof Canvas)[]} those that a linked node computes: they cannot be set from here
  */
-export function writeCanvas({ app }, node, canvas) {
+export function writeCanvas({ app }, node, canvas, via = []) {
   /** @type {(keyof Canvas)[]} */
   const fixed = [];
   for (const name of NAMES) {
     const wanted = canvas[name];
     if (wanted === undefined || !Number.isFinite(wanted)) continue;
     const own = node.widgets?.find((widget) => widget.name === name);
-    const target = settingWidget(node, name);
+    const target = settingWidget(node, name, via);
     if (!target) {
       fixed.push(name);
       continue;
@@ -55,11 +57,12 @@ export function writeCanvas({ app }, node, canvas) {
 /**
  * The widgets whose callbacks tell of a change at once, wherever they are.
  * @param {GraphNode} node
+ * @param {readonly GraphNode[]} [via]
  */
-export function canvasWidgets(node) {
+export function canvasWidgets(node, via = []) {
   const widgets = NAMES.flatMap((name) => {
     const own = node.widgets?.find((widget) => widget.name === name);
-    return [own, settingWidget(node, name)?.widget].filter((widget) => widget !== undefined);
+    return [own, settingWidget(node, name, via)?.widget].filter((widget) => widget !== undefined);
   });
   return [...new Set(widgets)];
 }

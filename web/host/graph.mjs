@@ -13,6 +13,12 @@ const DEEPEST = 64; // a chain longer than this is a circle
  * @typedef {{ node: GraphNode, slot: number, widget?: undefined } | { node: GraphNode, slot: -1, widget: Widget }} Source
  */
 
+/**
+ * How a source is looked for: by now so many steps far, and through which subgraph nodes, where one subgraph stands in
+ * several places.
+ * @typedef {{ depth: number, via: readonly GraphNode[] }} Way
+ */
+
 /** @param {GraphNode} node whether a run leaves this node out */
 export function isOff(node) {
   return node.mode === MUTED || node.mode === BYPASSED;
@@ -46,22 +52,23 @@ export function rootOf(node) {
  * What an input of this name is linked to; null if it is not, or if that node is muted.
  * @param {GraphNode} node
  * @param {string} name
+ * @param {readonly GraphNode[]} [via] the subgraph nodes that the node is seen through
  * @returns {Source | null}
  */
-export function sourceOf(node, name) {
+export function sourceOf(node, name, via = []) {
   const slot = (node.inputs ?? []).findIndex((input) => input.name === name);
-  return slot < 0 ? null : sourceOfSlot(node, slot, 0);
+  return slot < 0 ? null : sourceOfSlot(node, slot, { depth: 0, via });
 }
 
 /**
  * @param {GraphNode} node
  * @param {number} slot
- * @param {number} depth
+ * @param {Way} way
  * @returns {Source | null}
  */
-function sourceOfSlot(node, slot, depth) {
+function sourceOfSlot(node, slot, { depth, via }) {
   if (!node.graph || depth > DEEPEST) return null;
-  return follow(node.graph, linkInto(node, slot), depth + 1);
+  return follow(node.graph, linkInto(node, slot), { depth: depth + 1, via });
 }
 
 /**
@@ -78,35 +85,37 @@ function linkInto(node, slot) {
 /**
  * @param {Graph} graph
  * @param {ReturnType<GraphNode['getInputLink']> | undefined} link
- * @param {number} depth
+ * @param {Way} way
  * @returns {Source | null}
  */
-function follow(graph, link, depth) {
-  if (!link || depth > DEEPEST) return null;
-  if (Number(link.origin_id) === SUBGRAPH_INPUTS) return outside(graph, link.origin_slot, depth);
+function follow(graph, link, way) {
+  if (!link || way.depth > DEEPEST) return null;
+  if (Number(link.origin_id) === SUBGRAPH_INPUTS) return outside(graph, link.origin_slot, way);
   const node = graph.getNodeById(link.origin_id);
   if (!node || node.mode === MUTED) return null;
-  if (node.mode === BYPASSED) return throughBypassed(node, link.origin_slot, depth);
+  if (node.mode === BYPASSED) return throughBypassed(node, link.origin_slot, way);
   if (node.isSubgraphNode?.()) {
     const inner = node.subgraph.outputs?.[link.origin_slot]?.linkIds?.[0];
-    return inner == null ? null : follow(node.subgraph, node.subgraph.getLink(inner), depth + 1);
+    const within = { depth: way.depth + 1, via: [...way.via, node] };
+    return inner == null ? null : follow(node.subgraph, node.subgraph.getLink(inner), within);
   }
-  if (node.type === 'Reroute') return sourceOfSlot(node, 0, depth);
+  if (node.type === 'Reroute') return sourceOfSlot(node, 0, way);
   return { node, slot: link.origin_slot };
 }
 
 /**
- * From a subgraph's input to whatever feeds it where the subgraph stands. If it stands in several places, the first
- * one counts.
+ * From a subgraph's input to whatever feeds it where the subgraph stands. If it stands in several places, the one
+ * on the way counts, or else the first.
  * @param {Graph} graph
  * @param {number} slot
- * @param {number} depth
+ * @param {Way} way
  * @returns {Source | null}
  */
-function outside(graph, slot, depth) {
-  for (const node of nodesWithin(graph.rootGraph)) {
+function outside(graph, slot, way) {
+  const passed = way.via.find((node) => node.isSubgraphNode?.() && node.subgraph.id === graph.id);
+  for (const node of passed ? [passed] : nodesWithin(graph.rootGraph)) {
     if (!node.isSubgraphNode?.() || node.subgraph.id !== graph.id) continue;
-    const linked = sourceOfSlot(node, slot, depth);
+    const linked = sourceOfSlot(node, slot, way);
     if (linked) return linked;
     const input = node.inputs?.[slot];
     const widget = input && node.getWidgetFromSlot(input);
@@ -119,14 +128,23 @@ function outside(graph, slot, depth) {
  * A bypassed node passes on its input of the same type, first the one at the same place.
  * @param {GraphNode} node
  * @param {number} slot
- * @param {number} depth
+ * @param {Way} way
  * @returns {Source | null}
  */
-function throughBypassed(node, slot, depth) {
+function throughBypassed(node, slot, way) {
   const type = node.outputs?.[slot]?.type;
   const places = [slot, ...(node.inputs ?? []).keys()];
   const place = places.find((index) => node.inputs?.[index]?.type === type && node.isInputConnected(index));
-  return place === undefined ? null : sourceOfSlot(node, place, depth);
+  return place === undefined ? null : sourceOfSlot(node, place, way);
+}
+
+/**
+ * @param {GraphNode} node
+ * @param {string} name
+ */
+export function isLinked(node, name) {
+  const slot = (node.inputs ?? []).findIndex((input) => input.name === name);
+  return slot >= 0 && node.isInputConnected(slot);
 }
 
 /**
@@ -134,15 +152,15 @@ function throughBypassed(node, slot, depth) {
  * or subgraph it is linked to. Null if the value is only known by running the graph.
  * @param {GraphNode} node
  * @param {string} name
+ * @param {readonly GraphNode[]} [via] the subgraph nodes that the node is seen through
  * @returns {{ node: GraphNode, widget: Widget } | null}
  */
-export function settingWidget(node, name) {
-  const slot = (node.inputs ?? []).findIndex((input) => input.name === name);
-  if (slot < 0 || !node.isInputConnected(slot)) {
+export function settingWidget(node, name, via = []) {
+  if (!isLinked(node, name)) {
     const widget = node.widgets?.find((candidate) => candidate.name === name);
     return widget ? { node, widget } : null;
   }
-  const source = sourceOfSlot(node, slot, 0);
+  const source = sourceOf(node, name, via);
   if (!source) return null;
   if (source.widget) return { node: source.node, widget: source.widget };
   const widget = source.node.widgets?.[0];

@@ -26,6 +26,7 @@ export class NodeHost {
   /** @type {Set<(what: HostChange) => void>} */ #listeners = new Set();
   /** @type {Map<HostChange, string>} */ #known = new Map();
   /** @type {(() => void)[]} */ #leave = [];
+  /** @type {readonly GraphNode[]} the subgraph nodes that the node is edited through */ #via = [];
   /** @type {Widget[]} whose callbacks are heard */ #followed = [];
   /** @type {(() => void)[]} */ #leaveCanvas = [];
 
@@ -40,6 +41,15 @@ export class NodeHost {
     this.#node = node;
     this.#element = element;
     this.#commit = commit;
+  }
+
+  /**
+   * A subgraph may stand in several places, each with values of its own.
+   * @param {readonly GraphNode[]} via
+   */
+  seeThrough(via) {
+    this.#via = via;
+    if (this.#leave.length) this.#look();
   }
 
   /** Begin to watch the graph. */
@@ -75,18 +85,18 @@ export class NodeHost {
   }
 
   canvas() {
-    return readCanvas(this.#node);
+    return readCanvas(this.#node, this.#via);
   }
 
   /** @param {Parameters<Host['setCanvas']>[0]} canvas */
   setCanvas(canvas) {
-    const fixed = writeCanvas(this.#comfy, this.#node, canvas);
+    const fixed = writeCanvas(this.#comfy, this.#node, canvas, this.#via);
     if (fixed.length) this.notify('warn', this.text('host.linked', { names: fixed.join(', ') }));
     this.#look();
   }
 
   background() {
-    return linkedMedia(this.#comfy, this.#node, BACKGROUND_INPUT) ?? this.#executed;
+    return linkedMedia(this.#comfy, this.#node, BACKGROUND_INPUT, this.#via) ?? this.#executed;
   }
 
   /** @param {string} reference */
@@ -192,7 +202,7 @@ export class NodeHost {
    * number, and whoever joined first cannot unhook: so nobody leaves and joins again without need.
    */
   #followCanvas() {
-    const widgets = canvasWidgets(this.#node);
+    const widgets = canvasWidgets(this.#node, this.#via);
     if (widgets.length === this.#followed.length && widgets.every((widget, i) => widget === this.#followed[i])) return;
     for (const leave of this.#leaveCanvas) leave();
     this.#followed = widgets;

@@ -41,17 +41,18 @@ function fileAddress(api, { filename, subfolder = '', type = 'input' }) {
  * @param {Comfy} comfy
  * @param {GraphNode} node
  * @param {string} input
+ * @param {readonly GraphNode[]} [via] the subgraph nodes that the node is seen through
  * @returns {Media | null}
  */
-export function linkedMedia(comfy, node, input) {
-  let source = sourceOf(node, input);
+export function linkedMedia(comfy, node, input, via = []) {
+  let source = sourceOf(node, input, via);
   for (let steps = 0; source && !source.widget && steps < 16; steps++) {
     const found = loadedMedia(comfy, source.node) ?? shownMedia(source.node);
     if (found) return found;
     if (!SEE_THROUGH.test(source.node.type ?? '')) return null;
     const { node: passing } = source;
     const through = passing.inputs?.find(({ type }, slot) => (type === 'IMAGE' || type === 'VIDEO') && passing.isInputConnected(slot));
-    source = through ? sourceOf(passing, through.name) : null;
+    source = through ? sourceOf(passing, through.name, via) : null;
   }
   return null;
 }

@@ -8,8 +8,9 @@ import { TEXTS } from '../view/texts.en.mjs';
 export const HOST_TEXTS = Object.freeze({
   'host.broken': 'The trajectory editor could not be loaded. The drawing is kept; the browser console says what is wrong.',
   'host.linked': 'Computed by a linked node, so it cannot be changed here: {names}.',
-  'host.noneSelected': 'Select a Tora2 Trajectory Editor node first.',
+  'host.noneSelected': 'Select a Tora2 Trajectory Editor node first, or a subgraph node that sets its drawing.',
   'host.openLarge': 'Open trajectory editor',
+  'host.promoted': 'Several subgraph nodes set this drawing, each its own. Open the editor from the menu of one of them.',
 });
 /** @type {Readonly<Record<string, string>>} */
 const ENGLISH = { ...TEXTS, ...HOST_TEXTS };

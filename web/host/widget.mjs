@@ -1,9 +1,13 @@
 // The widget on the node: a place in the page, one string as its value, and the editor that comes when it is first seen.
 
 /** @import { Comfy, GraphNode, HostNode } from './comfy.mjs' */
+/** @import { Promoted } from './promoted.mjs' */
 
+import { aside } from './aside.mjs';
 import { join } from './chain.mjs';
+import { isLinked } from './graph.mjs';
 import { NodeHost } from './host.mjs';
+import { promotionsOf } from './promoted.mjs';
 import { firstOptions, minHeight } from './settings.mjs';
 import { loadTexts } from './texts.mjs';
 import { asGraphStep, ownHistory } from './undo.mjs';
@@ -64,11 +68,27 @@ function asText(value) {
   }
 }
 
+/**
+ * ComfyUI keeps a value of its own beside every widget's, and older frontends send that one for a widget that stands on
+ * a subgraph node. The accessor of the class at the bottom leads to it; the one above asks our getValue.
+ * @param {object} widget
+ * @param {string} text
+ */
+function remember(widget, text) {
+  let lowest;
+  for (let part = Object.getPrototypeOf(widget); part; part = Object.getPrototypeOf(part)) {
+    lowest = Object.getOwnPropertyDescriptor(part, 'value') ?? lowest;
+  }
+  lowest?.set?.call(widget, text);
+}
+
 export class DrawingWidget {
   /** @type {Comfy} */ #comfy;
   /** @type {HTMLElement} */ #element;
   /** @type {HostNode} */ #node;
   /** @type {NodeHost} */ #host;
+  /** @type {Promoted | null} whose value is edited instead of the node's own */ #promoted = null;
+  /** @type {(() => void) | null} ends the large window of an editor that is not on the screen */ #putBack = null;
   /** @type {string} what workflow and prompt hold; the editor, if there is one, shows the same */ #text;
   /** @type {ReturnType<CreateEditor> | null} */ #editor = null;
   /** @type {Promise<void> | null} */ #coming = null;
@@ -105,25 +125,61 @@ export class DrawingWidget {
     return this.#editor;
   }
 
-  /** The large window, from the node's menu or a command. */
-  async openLarge() {
+  /**
+   * The large window, from the node's menu or a command. An editor whose drawing comes from a subgraph's input is on no
+   * node: ComfyUI shows a widget neither there nor, unless it is plain text, on the subgraph node.
+   * @param {Promoted} [promoted] the subgraph node that it is opened from
+   */
+  async openLarge(promoted) {
+    const around = promoted ? [promoted] : promotionsOf(this.#node, this.widget.name);
+    if (around.length > 1) return this.#host.notify('info', this.#host.text('host.promoted'));
+    const shown = this.#element.getClientRects().length > 0;
+    if (!around.length && !shown && isLinked(this.#node, this.widget.name)) {
+      return this.#host.notify('info', this.#host.text('host.linked', { names: this.widget.name }));
+    }
+    this.#edit(around[0]?.widget ? around[0] : null);
     await this.#come();
-    this.#editor?.openLarge();
+    if (!this.#editor || this.#putBack) return;
+    if (!shown) this.#putBack = aside(this.#element);
+    this.#editor.openLarge(() => {
+      this.#putBack?.();
+      this.#putBack = null;
+    });
+  }
+
+  /** What workflow and prompt hold of the drawing that is edited. */
+  get #current() {
+    return this.#promoted?.widget ? asText(this.#promoted.widget.value) : this.#text;
+  }
+
+  /** @param {Promoted | null} promoted */
+  #edit(promoted) {
+    this.#promoted = promoted;
+    this.#host.seeThrough(promoted?.via ?? []);
+    if (this.#editor && this.#editor.value !== this.#current) this.#editor.value = this.#current;
   }
 
   /** @param {string} text an edit by the user */
   #commit(text) {
-    if (text === this.#text) return;
+    if (text === this.#current) return;
     asGraphStep(this.#comfy, () => {
-      this.#text = text;
-      this.widget.callback?.(text);
+      const { widget, via } = this.#promoted ?? {};
+      if (widget) {
+        widget.value = text;
+        widget.callback?.(text, this.#comfy.app.canvas, via?.[0]);
+      } else {
+        this.#text = text;
+        remember(this.widget, text);
+        this.widget.callback?.(text);
+      }
     });
   }
 
   /** @param {string} text from a workflow, a copied node, the graph's undo or a script */
   #receive(text) {
     this.#text = text;
-    if (this.#editor && this.#editor.value !== text) this.#editor.value = text;
+    if (this.widget) remember(this.widget, text);
+    if (!this.#promoted && this.#editor && this.#editor.value !== text) this.#editor.value = text;
   }
 
   #start() {
@@ -131,6 +187,7 @@ export class DrawingWidget {
     abandoned.delete(this.#element);
     this.#observer = new ResizeObserver(([{ contentRect }]) => {
       if (!contentRect.width || !contentRect.height) return; // collapsed, or out of view
+      if (this.#promoted && !this.#putBack) this.#edit(null); // it is on its node again
       if (this.#editor) this.#editor.relayout();
       else void this.#come();
     });
@@ -156,6 +213,10 @@ export class DrawingWidget {
     this.#observer = null;
     this.#host.stop();
     this.#editor?.dispose();
+    this.#putBack?.();
+    this.#putBack = null;
+    this.#promoted = null;
+    this.#host.seeThrough([]);
     this.#editor = null;
     this.#coming = null;
     this.#element.replaceChildren();
@@ -174,7 +235,7 @@ export class DrawingWidget {
         this.#host.start();
         this.#editor = createEditor(this.#element, this.#host);
         this.#editor.store.set({ options: firstOptions(this.#comfy) });
-        this.#editor.value = this.#text;
+        this.#editor.value = this.#current;
       } catch (error) {
         console.error('Tora2: the trajectory editor could not be made.', error);
         this.#element.textContent = this.#host.text('host.broken');

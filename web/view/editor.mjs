@@ -45,7 +45,7 @@ function styleSheet() {
  * @property {Store} store
  * @property {Stage} stage the drawing surface, for tests
  * @property {() => void} relayout after the element got another size or scale
- * @property {() => void} openLarge
+ * @property {(closed?: () => void) => void} openLarge `closed` is called when the window is closed again
  * @property {() => void} closeLarge
  * @property {() => void} dispose
  * @property {() => {frames: number[], pointer: number[]}} stats milliseconds of scripting since the last call; the first
@@ -234,7 +234,7 @@ export function createEditor(root, host) {
     relayout() {
       shell.relayout();
     },
-    openLarge: () => shell.openLarge(),
+    openLarge: (closed) => shell.openLarge(closed),
     closeLarge: () => shell.closeLarge(),
     stats: () => frames.stats(),
     dispose() {

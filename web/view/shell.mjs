@@ -32,6 +32,8 @@ export class Shell {
     root.append(this.frame, this.window);
     this.observer = new ResizeObserver(() => this.relayout());
     this.narrow = false;
+    /** @type {(() => void)|null} */
+    this.closed = null;
   }
 
   /** @param {NonNullable<Shell['parts']>} parts */
@@ -46,8 +48,10 @@ export class Shell {
     return this.window.open;
   }
 
-  openLarge() {
-    if (this.window.open || !this.root.isConnected) return;
+  /** @param {() => void} [closed] called when the window is closed again */
+  openLarge(closed) {
+    if (this.window.open || !this.root.isConnected) return closed?.();
+    this.closed = closed ?? null;
     this.window.append(this.frame);
     this.root.prepend(this.away);
     this.window.showModal();
@@ -62,6 +66,8 @@ export class Shell {
   #returned() {
     this.away.remove();
     this.root.prepend(this.frame);
+    this.closed?.();
+    this.closed = null;
     this.relayout();
     if (this.root.isConnected) this.parts?.stage.focus({ preventScroll: true });
   }
