@@ -94,6 +94,47 @@ def test_the_editors_undo_and_the_graphs_undo_do_not_fight(editor):
     assert editor.value(node) == drawn
 
 
+def test_one_ctrl_z_takes_one_edit_back_while_every_change_is_run(editor):
+    """With Run (On Change) ComfyUI's undo runs whatever has the focus, in newer frontends; never both undo, or neither."""
+    mode = "(mode) => { window.app.extensionManager.queueSettings.mode = mode }"
+    node = editor.new_editor()
+    editor.draw(LINE, SECOND)
+    editor.run(mode, "change")
+    try:
+        editor.focus()
+        editor.press("Control+z")
+        editor.page.wait_for_timeout(1500)
+        assert [len(track["points"]) for track in editor.document(node)["tracks"]] == [2, 1]
+    finally:
+        editor.run(mode, "disabled")
+    wait_until_shown(editor, node)
+    editor.look_at(node)
+
+
+def test_tab_goes_into_the_drawing_surface_and_out_again(editor):
+    editor.new_editor()
+    editor.draw(LINE, SECOND)
+    focus = """() => {
+        const { activeElement } = document.querySelector('.tora2-trajectory-editor[data-on-screen]').shadowRoot
+        return activeElement?.matches('.stage') ? 'stage' : 'elsewhere'
+    }"""
+    editor.focus()
+    editor.page.mouse.move(*editor.place(*LINE[0]))
+    editor.frames(2)
+    stops = []
+    for _ in range(3):
+        editor.press("Tab")
+        stops.append(editor.run(focus))
+    assert stops[-1] == "elsewhere", stops
+    # The mouse still lies on a track, and nobody has moved it: it does not hold the keyboard.
+    editor.focus()
+    editor.press("Shift+Tab")
+    assert editor.run(focus) == "elsewhere"
+    editor.focus()
+    editor.press("Tab")
+    assert editor.run(focus) == "elsewhere"
+
+
 def test_bypass_collapse_and_a_subgraph_keep_the_drawing(editor):
     node = editor.new_editor()
     editor.draw(LINE)
