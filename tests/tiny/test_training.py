@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
 
 from tora2.tiny import train_detector, train_identity, train_semantic, train_text, train_vae
 from tora2.tiny.nets import FaceDetector
+from tora2.tiny.world import World
 
 
 def slice_of(main, atlas_folder, run, *extra, batch=4):
@@ -30,6 +32,35 @@ def test_vae(atlas_folder, tmp_path):
         latents = vae.encode(torch.zeros(1, 3, 17, 32, 32)).latent_dist.mode()
         assert latents.shape == (1, 16, 5, 4, 4)
         assert vae.decode(latents).sample.shape == (1, 3, 17, 32, 32)
+
+
+def test_crops_wait_for_the_device_as_often_for_many_clips_as_for_few(atlas):
+    class Counted(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            self.count += function in (torch.Tensor.cpu, torch.Tensor.sum)
+            return function(*args, **(kwargs or {}))
+
+    world, counts = World(atlas, frames=5, size=32), []
+    for clips in (2, 8):
+        batch = world.batch(range(clips))
+        with Counted() as counted:
+            counted.count = 0
+            train_vae.crops(batch, 16, 0.0, torch.Generator().manual_seed(0))
+        counts.append(counted.count)
+    assert counts[0] == counts[1]
+
+
+def test_figures_are_only_made_where_they_are_asked_for(atlas_folder, tmp_path, monkeypatch):
+    for module, name in ((train_vae, "evaluate"), (train_identity, "retrieval"), (train_detector, "evaluate")):
+        monkeypatch.setattr(module, name, lambda *a, **k: pytest.fail("measured"))
+    monkeypatch.setattr(train_semantic, "retrieval", lambda *a, **k: pytest.fail("measured"))
+    for name, module, more in (
+        ("vae", train_vae, ["--crop", "32"]),
+        ("reid", train_identity, ["reid"]),
+        ("detector", train_detector, []),
+        ("semantic", train_semantic, []),
+    ):
+        slice_of(module.main, atlas_folder, tmp_path / name, *more, "--no-figures", batch=2)
 
 
 def test_reid(atlas_folder, tmp_path):

@@ -10,10 +10,12 @@ import argparse
 import contextlib
 import itertools
 import math
+import os
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -21,12 +23,17 @@ from torch import nn
 
 from .world import Plans, World
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T", contravariant=True)
+R = TypeVar("R", covariant=True)
+
+PREFETCH = 2  # batches that each planning process makes ahead
+SHARED_MEMORY = Path("/dev/shm")  # through which they reach this process
 
 
 def arguments(description: str, *, rate: float, batch: int) -> argparse.ArgumentParser:
-    """The arguments that every training script has."""
+    """The arguments that every training script has, and ``begun``: a slice counts from here, loading included."""
     parser = argparse.ArgumentParser(description=description)
+    parser.set_defaults(begun=time.monotonic())
     parser.add_argument("--atlas", type=Path, required=True, help="folder made by python -m tora2.tiny.assets")
     parser.add_argument("--out", type=Path, required=True, help="the run's folder")
     parser.add_argument("--minutes", type=float, default=10.0, help="length of this slice")
@@ -40,6 +47,10 @@ def arguments(description: str, *, rate: float, batch: int) -> argparse.Argument
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default=None, help="bfloat16 where it is fast")
     parser.add_argument("--workers", type=int, default=0, help="processes that plan clips")
     parser.add_argument("--save-every", type=float, default=3.0, help="minutes between saved states")
+    parser.add_argument(
+        "--pack", type=Path, metavar="OUT", help="also pack every saved state to travel, into this folder"
+    )
+    parser.add_argument("--no-figures", action="store_true", help="measure nothing on held-out pictures at the end")
     return parser
 
 
@@ -52,7 +63,8 @@ def bfloat16_is_fast(device: str) -> bool:
 class Trainer:
     """Optimises ``modules`` (name -> module) and keeps an exponential average of their weights and buffers.
 
-    ``for step in trainer: loss = ...; trainer.descend(loss, psnr=...)`` runs until the slice's minutes are over.
+    ``for step in trainer: loss = ...; trainer.descend(loss, psnr=...)`` runs until the slice's minutes are over, for
+    one step at least.
     """
 
     def __init__(
@@ -70,27 +82,30 @@ class Trainer:
         self.parameters = [p for p in self.modules.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(self.parameters, lr=args.rate, betas=(0.9, 0.98), weight_decay=weight_decay)
         self.average = {k: v.detach().clone() for k, v in self.modules.state_dict().items()}
-        self.step, self.first_step, self.seen = 0, 0, {}
+        self.step, self.first_step, self.rise_from, self.seen = 0, 0, 0, {}
         self.out.mkdir(parents=True, exist_ok=True)
         if args.resume and (self.out / "state.pt").is_file():
             self.modules.load_state_dict(load_file(self.out / "weights.safetensors", device=args.device))
             self.average = load_file(self.out / "average.safetensors", device=args.device)
-            state = torch.load(self.out / "state.pt", map_location=args.device, weights_only=True)
+            # AdamW reads its step counters at every step, each by itself: on a GPU that would be as many waits.
+            state = torch.load(self.out / "state.pt", map_location="cpu", weights_only=True)
             if "optimizer" in state:  # a packed state has none
                 self.optimizer.load_state_dict(state["optimizer"])
             self.step = self.first_step = state["step"]
+            self.rise_from = state.get("rise_from", 0)
 
     def autocast(self) -> contextlib.AbstractContextManager:
         kind = self.args.device.split(":")[0]
         return torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def __iter__(self) -> Iterator[int]:
-        self.begun = self.saved = self.told = time.monotonic()
+        self.first = self.saved = self.told = time.monotonic()
         self.modules.train()
-        while (passed := time.monotonic() - self.begun) < 60 * self.args.minutes:
-            rate = self.args.rate * min(1, (self.step + 1) / self.warm_up)
+        seconds = 60 * self.args.minutes
+        while (passed := time.monotonic() - self.args.begun) < seconds or (seconds and self.step == self.first_step):
+            rate = self.args.rate * min(1, (self.step - self.rise_from + 1) / self.warm_up)
             if self.args.decay:
-                rate *= max(0.02, 0.5 + 0.5 * math.cos(math.pi * passed / (60 * self.args.minutes)))
+                rate *= max(0.02, 0.5 + 0.5 * math.cos(math.pi * min(1, passed / seconds)))
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             yield self.step
@@ -121,7 +136,7 @@ class Trainer:
 
     def tell(self) -> None:
         means = "  ".join(f"{k} {torch.stack([v.float().cpu() for v in vs]).mean():.4f}" for k, vs in self.seen.items())
-        pace = (self.step - self.first_step) / (time.monotonic() - self.begun)
+        pace = (self.step - self.first_step) / (time.monotonic() - self.first)
         line = f"step {self.step}  {means}  {pace:.2f} steps/s"
         print(line, flush=True)
         with (self.out / "log.txt").open("a", encoding="utf-8") as log:
@@ -129,16 +144,29 @@ class Trainer:
         self.seen, self.told = {}, time.monotonic()
 
     def save(self) -> None:
+        """Write weights, average and state, each whole or not at all; the state last, which makes a run of them."""
         for name, values in (("weights", self.modules.state_dict()), ("average", self.average)):
             # Cloned, because safetensors refuses weights that share memory (T5's embedding stands under two names).
-            save_file({k: v.contiguous().clone() for k, v in values.items()}, self.out / f"{name}.safetensors")
-        torch.save({"optimizer": self.optimizer.state_dict(), "step": self.step}, self.out / "state.pt")
+            whole = {k: v.contiguous().clone() for k, v in values.items()}
+            _replace(self.out / f"{name}.safetensors", lambda part, whole=whole: save_file(whole, part))
+        state = {"optimizer": self.optimizer.state_dict(), "step": self.step, "rise_from": self.rise_from}
+        _replace(self.out / "state.pt", lambda part: torch.save(state, part))
+        if self.args.pack is not None:
+            from .states import pack_loop
+
+            pack_loop(self.out, self.args.pack)
         self.saved = time.monotonic()
 
     def use_average(self) -> None:
         """Puts the averaged weights into the modules, for evaluation and export."""
         self.modules.load_state_dict(self.average)
         self.modules.eval()
+
+
+def _replace(path: Path, write: Callable[[Path], None]) -> None:
+    part = path.with_name(path.name + ".part")
+    write(part)
+    os.replace(part, path)
 
 
 def averaged(folder: str | Path, name: str) -> dict[str, torch.Tensor]:
@@ -152,8 +180,20 @@ def plan_batches(world: World, step: int, batch: int, workers: int = 0) -> Itera
     return plan_ahead(_Planner(world), (range(n * batch, (n + 1) * batch) for n in itertools.count(step)), workers)
 
 
-def plan_ahead(planner: Callable[[T], R], tasks: Iterable[T], workers: int = 0) -> Iterator[R]:
-    """``planner`` of every task, in their order; made ahead by so many processes, if any."""
+class Planner(Protocol[T, R]):
+    """What planning processes run: a task to its plans, and how many bytes of tensors they are."""
+
+    def __call__(self, task: T) -> R: ...
+
+    def bytes(self, task: T) -> int: ...
+
+
+def plan_ahead(planner: Planner[T, R], tasks: Iterable[T], workers: int = 0) -> Iterator[R]:
+    """``planner`` of every task, in their order; made ahead by so many processes, if any, and if there is room."""
+    tasks = iter(tasks)
+    for first in tasks:
+        tasks, workers = itertools.chain([first], tasks), workers_that_fit(workers, planner.bytes(first))
+        break
     if not workers:
         yield from map(planner, tasks)
         return
@@ -162,10 +202,22 @@ def plan_ahead(planner: Callable[[T], R], tasks: Iterable[T], workers: int = 0) 
         batch_size=None,
         sampler=tasks,
         num_workers=workers,
-        prefetch_factor=4,
+        prefetch_factor=PREFETCH,
         collate_fn=_as_it_is,
         worker_init_fn=_one_thread,
     )
+
+
+def workers_that_fit(workers: int, size: int) -> int:
+    """How many of the workers can plan batches of ``size`` bytes ahead before shared memory is full, which would kill
+    them."""
+    if not workers or not SHARED_MEMORY.is_dir():
+        return workers
+    free = shutil.disk_usage(SHARED_MEMORY).free
+    fitting = min(workers, int(0.8 * free / (size * (PREFETCH + 1))))
+    if fitting < workers:
+        print(f"{SHARED_MEMORY} has {free / 2**20:.0f} MiB free: {fitting} instead of {workers} processes plan clips.")
+    return fitting
 
 
 class _Planner:
@@ -174,6 +226,9 @@ class _Planner:
 
     def __call__(self, seeds: range) -> Plans:
         return Plans.of([self.world.plan(seed) for seed in seeds])
+
+    def bytes(self, seeds: range) -> int:
+        return len(seeds) * self.world.plan_bytes
 
 
 class _Mapped(torch.utils.data.Dataset):

@@ -242,7 +242,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"{stage}: {(time.monotonic() - begun) / 60:.1f} minutes", flush=True)
     if args.out is not None:
         for stage in stages:
-            for path in states.pack_stage(args.run, args.out, stage, RUNS.get(stage, ())):
+            for path in states.pack_stage(args.run, args.out, stage):
                 print(f"{path} {path.stat().st_size / 1e6:.1f} MB")
 
 

@@ -60,6 +60,9 @@ class Planner:
                 words.append(found + [-1] * (MOST_WORDS - len(found)))
         return Planned(tuple(places), plans, torch.stack(ids), torch.tensor(words))
 
+    def bytes(self, places: Sequence[int]) -> int:
+        return len(places) * self.worlds[1].plan_bytes
+
 
 class WorldSource:
     """The world in place of a folder of shards; see :class:`tora2.training.shards.Shards`.

@@ -214,9 +214,10 @@ def main(argv: list[str] | None = None) -> None:
                 maps = net.maps(normalised(scenes.pictures))
             trainer.descend(losses(maps, scenes))
     trainer.use_average()
-    views.scenery = 0.0
-    figures = {split: {k: round(v, 4) for k, v in evaluate(net, views, *pools[split]).items()} for split in SPLITS}
-    print(json.dumps(figures))
+    if not args.no_figures:
+        views.scenery = 0.0
+        figures = {split: {k: round(v, 4) for k, v in evaluate(net, views, *pools[split]).items()} for split in SPLITS}
+        print(json.dumps(figures))
     if args.export is not None:
         export(net, args.export)
 

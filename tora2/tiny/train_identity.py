@@ -77,11 +77,12 @@ def main(argv: list[str] | None = None) -> None:
             loss, right = contrast(a, b)
             trainer.descend(loss, right=right)
     trainer.use_average()
-    figures = {
-        split: round(retrieval(embed, views, allowed(atlas, args.kind, split)), 4)
-        for split in ("train", "heldout_names", "heldout_style")
-    }
-    print(json.dumps({"top-1 of 50": figures}))
+    if not args.no_figures:
+        figures = {
+            split: round(retrieval(embed, views, allowed(atlas, args.kind, split)), 4)
+            for split in ("train", "heldout_names", "heldout_style")
+        }
+        print(json.dumps({"top-1 of 50": figures}))
     if args.export is not None:
         export(net, args.kind, args.export)
 

@@ -96,21 +96,22 @@ def main(argv: list[str] | None = None) -> None:
                 rebuilt=-10 * torch.log10(error.detach().square().mean()),
             )
     trainer.use_average()
-    figures = {}
-    for split in SPLITS:
-        allowed = atlas.split(split)
-        top = retrieval(lambda x: heads.identity(tokens(model, x)), views, allowed)
-        plain = retrieval(lambda x: tokens(model, x).mean(1), views, allowed)
-        generator = torch.Generator().manual_seed(1 << 40)
-        pictures = views(draw_indices(allowed, 100, generator), generator)
-        with torch.no_grad():
-            error = (heads.rebuild(tokens(model, pictures)) - pictures).square().mean()
-        figures[split] = {
-            "top-1 of 50": round(top, 4),
-            "by mean token": round(plain, 4),
-            "rebuilt dB": round(-10 * error.log10().item(), 2),
-        }
-    print(json.dumps(figures))
+    if not args.no_figures:
+        figures = {}
+        for split in SPLITS:
+            allowed = atlas.split(split)
+            top = retrieval(lambda x: heads.identity(tokens(model, x)), views, allowed)
+            plain = retrieval(lambda x: tokens(model, x).mean(1), views, allowed)
+            generator = torch.Generator().manual_seed(1 << 40)
+            pictures = views(draw_indices(allowed, 100, generator), generator)
+            with torch.no_grad():
+                error = (heads.rebuild(tokens(model, pictures)) - pictures).square().mean()
+            figures[split] = {
+                "top-1 of 50": round(top, 4),
+                "by mean token": round(plain, 4),
+                "rebuilt dB": round(-10 * error.log10().item(), 2),
+            }
+        print(json.dumps(figures))
     if args.export is not None:
         export(model, args.export)
 

@@ -189,6 +189,8 @@ def main(argv: list[str] | None = None) -> None:
             background=(background.argmax(1) == places).float().mean(),
         )
     trainer.use_average()
+    if args.no_figures:
+        return
     figures = {}
     for split in ("train", "heldout_names"):
         with torch.no_grad():

@@ -63,15 +63,13 @@ def crops(
         video, weight = video.clone(), weight.clone()
         video[flows] = maps
         weight[flows] = 1 + 3 * (maps.amin(2, keepdim=True) < 0.98).float()
+    counts, tracks = batch.present.sum(1).tolist(), batch.tracks.cpu()  # read once: each reading waits for the device
     videos, weights = [], []
-    for b in range(len(video)):
-        count = int(batch.present[b].sum())
+    for b, count in enumerate(counts):
         random = torch.rand(4, generator=generator)
         entity, frame = int(random[0] * count), int(random[1] * frames)
         centre = (
-            batch.tracks[b, entity, frame].cpu() * size + 24 * (random[2:] - 0.5)
-            if random[0] * 7 % 1 < 0.75
-            else random[2:] * size
+            tracks[b, entity, frame] * size + 24 * (random[2:] - 0.5) if random[0] * 7 % 1 < 0.75 else random[2:] * size
         )
         x, y = ((centre - crop / 2).round().long().clamp(0, size - crop)).tolist()
         videos.append(video[b, :, :, y : y + crop, x : x + crop])
@@ -164,8 +162,9 @@ def main(argv: list[str] | None = None) -> None:
         with trainer.autocast():
             loss, error = losses(vae, video, weight)
         trainer.descend(loss, psnr=-10 * torch.log10(error.detach() / 4))
-    trainer.use_average()
-    print(json.dumps(evaluate(vae, args.atlas, "heldout_names", 4, args.device)))
+    if not args.no_figures:
+        trainer.use_average()
+        print(json.dumps(evaluate(vae, args.atlas, "heldout_names", 4, args.device)))
 
 
 if __name__ == "__main__":

@@ -89,13 +89,13 @@ class Plan:
 class Plans:
     """B plans as a few large tensors, cheap to hand from one process to another.
 
-    Per clip: ``canvases`` [B, 3, H, W], lists of ``seeds``, ``captions``, ``backgrounds``, and of the entities'
-    ``phrases`` and ``names``. Per entity, N in all: ``rows`` [N] its clip, ``columns`` [N] its place in it, ``indices``
-    [N], ``is_human`` [N], ``lights`` [N, 2, 3] and ``sharpness`` [N, 2] (clip, reference), ``matrices`` [N, T, 2, 3],
-    ``tracks`` [N, T, 2], ``reference_matrices`` [N, 2, 3].
+    Per clip: ``painted`` [B, 3, H, W] uint8 (a quarter of the shared memory that floats take), lists of ``seeds``,
+    ``captions``, ``backgrounds``, and of the entities' ``phrases`` and ``names``. Per entity, N in all: ``rows`` [N]
+    its clip, ``columns`` [N] its place in it, ``indices`` [N], ``is_human`` [N], ``lights`` [N, 2, 3] and ``sharpness``
+    [N, 2] (clip, reference), ``matrices`` [N, T, 2, 3], ``tracks`` [N, T, 2], ``reference_matrices`` [N, 2, 3].
     """
 
-    canvases: torch.Tensor
+    painted: torch.Tensor
     seeds: list[int]
     captions: list[str]
     backgrounds: list[str]
@@ -115,7 +115,7 @@ class Plans:
     def of(cls, plans: Sequence[Plan]) -> Plans:
         flat = [entity for plan in plans for entity in plan.entities]
         return cls(
-            canvases=torch.stack([plan.canvas for plan in plans]),
+            painted=(torch.stack([plan.canvas for plan in plans]) * 255).round().byte(),
             seeds=[plan.seed for plan in plans],
             captions=[plan.caption for plan in plans],
             backgrounds=[plan.background for plan in plans],
@@ -131,6 +131,11 @@ class Plans:
             tracks=torch.stack([entity.track for entity in flat]),
             reference_matrices=torch.stack([entity.reference_matrix for entity in flat]),
         )
+
+    @property
+    def canvases(self) -> torch.Tensor:
+        """[B, 3, H, W] in 0..1."""
+        return self.painted.float() / 255
 
     def to(self, device: str | torch.device) -> Plans:
         values = {item.name: getattr(self, item.name) for item in fields(self)}
@@ -206,6 +211,11 @@ class World:
         self.backgrounds = list(backgrounds or BACKGROUNDS)
         self._pivots: dict[int, torch.Tensor] = {}
         self._on_device: dict[torch.device, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    @property
+    def plan_bytes(self) -> int:
+        """About what a clip's plan is as part of :class:`Plans`; the canvas is nearly all of it."""
+        return 3 * self.size**2 + 48 * max(self.counts) * self.frames
 
     def plan(self, seed: int) -> Plan:
         rng = np.random.default_rng([SPLITS.index(self.split), seed])
