@@ -1,4 +1,5 @@
 import json
+import math
 import types
 
 import pytest
@@ -9,7 +10,7 @@ from tora2.checkpoints.bundle import Tora2Bundle
 from tora2.checkpoints.config import AdapterConfig
 from tora2.conditions import VideoSize
 from tora2.errors import Tora2Error
-from tora2.evaluation import report, suite
+from tora2.evaluation import report, suite, words
 from tora2.evaluation.cutting import cut_outs
 from tora2.evaluation.generation import GENERATED, entities_for, generate, given
 from tora2.evaluation.measures import METRICS, Judges, background, measure
@@ -134,6 +135,27 @@ def test_a_stopped_run_goes_on_and_another_model_starts_anew(bundle, small_world
     other = suite.Settings(scenes=1, steps=2, gallery=5, ways=("generated",))
     suite.run(bundle, small_world, judges, other, out=tmp_path)
     assert calls == ["no reference", "generated"]
+
+
+def test_a_run_with_controls_asks_the_given_clip_what_one_without_did_not(
+    bundle, small_world, judges, tmp_path, monkeypatch
+):
+    """Of names by caption alone: they are measured on ground truth only where the controls are wanted."""
+    truth = make_scene(small_world, 0).true_video()
+    stub = types.SimpleNamespace(truth=truth)
+    monkeypatch.setattr(words, "make_world", lambda atlas, **options: "a world")
+    monkeypatch.setattr(words, "make_scene", lambda world, seed, gallery: stub)
+    monkeypatch.setattr(words, "generate", lambda *given, **options: truth)
+    monkeypatch.setattr(words, "measure", lambda judges, scene, video: {"named": 1.0})
+    monkeypatch.setattr(suite, "generate", lambda *given, **options: truth)
+    options = {"scenes": 1, "steps": 1, "gallery": 5}
+    none = suite.Settings(ways=GENERATED[:1], **options)
+    first = suite.run(bundle, small_world, judges, none, out=tmp_path, videos=False)
+    assert math.isnan(first.row("ground truth").values["named"][0])
+    everything = suite.Settings(ways=GENERATED, **options)
+    result = suite.run(bundle, small_world, judges, everything, out=tmp_path, videos=False)
+    assert result.row("ground truth").values["named"] == [1.0]
+    assert result.row("ground truth").values["traj_error"] == first.row("ground truth").values["traj_error"]
 
 
 def figures(**values: float) -> suite.Figures:

@@ -6,9 +6,10 @@ it is not measured: that takes its weights.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ import torch
 from ..acceleration.presets import PRESETS, branch_passes, preset
 from ..checkpoints.bundle import Tora2Bundle
 from ..evaluation.generation import generate
+from ..evaluation.keeping import fingerprint
 from ..evaluation.measures import Judges, measure
 from ..evaluation.scenes import gallery, make_scene
 from ..evaluation.statistics import Estimate, bootstrap, differs
-from ..evaluation.suite import fingerprint
+from ..evaluation.suite import Settings
+from .timing import Budget, OutOfTime
 
 EXACT = "exact"
 GALLERY = 50
@@ -64,19 +67,46 @@ def measure_presets(
     first_seed: int = 0,
     steps: int = 50,
     out: Path | None = None,
+    budget: Budget | None = None,
     progress: Callable[[str], None] = lambda text: None,
+    keep: Callable[[Sequence[Loss]], None] = lambda losses: None,
 ) -> list[Loss]:
     """Generate every scene with every preset, ``exact`` first.
 
     Args:
         out: keeps each scene's figures there and goes on from there, if model, judges, pictures and schedules are the
             same.
+        budget: scenes that would pass its deadline are left out.
+        keep: called after each scene with the losses so far.
+
+    Raises:
+        OutOfTime: not one scene fits.
     """
+    budget = budget or Budget(None)
     names = [EXACT, *(name for name in presets if name != EXACT)]
     schedules = {name: preset(name).schedule(steps) for name in names}
-    store = _Store(out, {"steps": steps, "model": fingerprint(bundle, world, _settings(steps, first_seed))})
+    precision = str(bundle.transformer.dtype).removeprefix("torch.")
+    key = fingerprint(bundle, world, Settings(steps=steps, first_seed=first_seed, precision=precision), judges)
+    store = _Store(out, {"steps": steps, "model": key})
+    longest = 0.0
+
+    def made(scene: Any, seed: int, name: str) -> torch.Tensor:
+        """On the CPU, where the judges are."""
+        return generate(bundle, scene, seed=seed, steps=steps, preset=name).float().cpu()
+
+    def losses() -> list[Loss]:
+        return [_loss(name, schedules[name], found[name], found[EXACT]) for name in names]
+
     found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for number, seed in enumerate(range(first_seed, first_seed + scenes)):
+        began = budget.now()
+        try:
+            budget.require(longest)
+        except OutOfTime:
+            if not found[EXACT]:
+                raise
+            progress(f"{scenes - number} scenes are left out: the budget was spent")
+            break
         scene = make_scene(world, seed)
         pictures, _ = gallery(world, scene, GALLERY, seed)
         exact: torch.Tensor | None = None
@@ -85,13 +115,16 @@ def measure_presets(
             if figures is None:
                 progress(f"scene {number + 1}/{scenes} (seed {seed}): {name}")
                 if exact is None:
-                    exact = generate(bundle, scene, seed=seed, steps=steps, preset=EXACT)
-                video = exact if name == EXACT else generate(bundle, scene, seed=seed, steps=steps, preset=name)
-                figures = {key: measure(judges, scene, video, pictures)[key] for key in MEASURES}
+                    exact = made(scene, seed, EXACT)
+                video = exact if name == EXACT else made(scene, seed, name)
+                measured = measure(judges, scene, video, pictures)
+                figures = {key: measured[key] for key in MEASURES}
                 figures["psnr"] = psnr(video, exact)
                 store.put(seed, name, preset(name), figures)
             found[name].append(figures)
-    return [_loss(name, schedules[name], found[name], found[EXACT]) for name in names]
+        keep(losses())
+        longest = max(longest, budget.now() - began)
+    return losses()
 
 
 def psnr(video: torch.Tensor, other: torch.Tensor) -> float:
@@ -100,8 +133,9 @@ def psnr(video: torch.Tensor, other: torch.Tensor) -> float:
     return min(MOST_PSNR, -10 * math.log10(max(error, 1e-12)))
 
 
-def table(losses: Sequence[Loss], model: str, scenes: int) -> str:
+def table(losses: Sequence[Loss], model: str) -> str:
     """Plain text."""
+    scenes = max((loss.psnr.count for loss in losses), default=0)
     lines = [
         f"{model}, {scenes} held-out scenes, mean [95 % bootstrap interval over scenes]; moves by: scene by scene",
         "",
@@ -126,10 +160,6 @@ def table(losses: Sequence[Loss], model: str, scenes: int) -> str:
     return "\n".join(lines)
 
 
-def to_json(losses: Sequence[Loss]) -> list[dict[str, Any]]:
-    return [asdict(loss) for loss in losses]
-
-
 def _loss(name: str, schedule: str, figures: list[dict[str, float]], exact: list[dict[str, float]]) -> Loss:
     def column(rows: list[dict[str, float]], key: str) -> list[float]:
         return [math.nan if row[key] is None else row[key] for row in rows]
@@ -152,19 +182,11 @@ def _cell(estimate: Estimate, form: str = ".1f") -> str:
     return f"{estimate.mean:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
 
 
-def _settings(steps: int, first_seed: int) -> Any:
-    from ..evaluation.suite import Settings
-
-    return Settings(steps=steps, first_seed=first_seed)
-
-
 class _Store:
     """Figures by scene and preset in one JSON file, if there is a folder."""
 
     def __init__(self, out: Path | None, key: dict[str, Any]):
-        import json
-
-        self.json, self.key = json, key
+        self.key = key
         self.path = None if out is None else out / "presets.json"
         self.figures: dict[str, dict[str, float]] = {}
         if self.path is not None and self.path.is_file():
@@ -181,7 +203,7 @@ class _Store:
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             part = self.path.with_suffix(".part")
-            part.write_text(self.json.dumps({"key": self.key, "figures": self.figures}, indent=1), encoding="utf-8")
+            part.write_text(json.dumps({"key": self.key, "figures": self.figures}, indent=1), encoding="utf-8")
             part.replace(self.path)
 
     @staticmethod

@@ -42,9 +42,9 @@ def main(args: argparse.Namespace) -> int:
     import torch
 
     from ..checkpoints.discovery import find_models
-    from ..checkpoints.loading import load
     from ..errors import Tora2Error
     from ..evaluation import report, suite
+    from ..evaluation.folder import on_device
     from ..evaluation.generation import GENERATED
     from ..evaluation.measures import Judges
     from ..evaluation.networks import load_recognizer, load_watcher
@@ -55,7 +55,7 @@ def main(args: argparse.Namespace) -> int:
     models = find_models(args.models_dir)
     if args.model not in models and not Path(args.model).is_dir():
         raise Tora2Error(f"There is no model {args.model!r}; there are {', '.join(models) or 'none'}.")
-    bundle = load(models.get(args.model, Path(args.model)), getattr(torch, args.precision))
+    bundle = on_device(models.get(args.model, Path(args.model)), "cpu", getattr(torch, args.precision))
     settings = suite.Settings(
         split=args.split if args.atlas else "shipped pictures",
         scenes=args.scenes,

@@ -9,13 +9,17 @@ from typing import Any
 
 import torch
 
+from ..checkpoints import components
 from ..checkpoints.bundle import Tora2Bundle
 from ..checkpoints.loading import load
-from ..checkpoints.sources import source_at
+from ..checkpoints.sources import ModelSource, source_at
+from ..errors import EncoderError
 from . import report, suite
 from .measures import Judges
 from .networks import WEIGHTS, load_recognizer, load_watcher
 from .scenes import make_world
+
+TWIN_FILES = ("det_tiny.onnx", "embed_tiny.onnx")
 
 
 def evaluate_folder(
@@ -49,18 +53,34 @@ def evaluate_folder(
     return result
 
 
-def on_device(model: Path, device: str) -> Tora2Bundle:
-    """A model's networks in single precision on a device; its ONNX encoders stay on the CPU."""
-    stored = load(source_at(model), torch.float32)
+def on_device(
+    model: Path | ModelSource, device: torch.device | str, dtype: torch.dtype | None = torch.float32
+) -> Tora2Bundle:
+    """A model's networks on a device; its ONNX encoders stay on the CPU."""
+    source = model if isinstance(model, ModelSource) else source_at(model)
+    stored = load(source, dtype)
     parts: dict[str, Any] = {name: stored.component(name) for name in ("tokenizer", "scheduler", "reid")}
     for name in ("transformer", "vae", "text_encoder", "semantic"):
-        parts[name] = stored.component(name).to(device)
-    parts["face"] = stored.face if importlib.util.find_spec("insightface") else torch_faces(model)
+        part = stored.component(name)
+        parts[name] = part if part is None else part.to(device)
+    parts["face"] = stored.face if importlib.util.find_spec("insightface") else torch_faces(source)
     return Tora2Bundle.of(stored.name, stored.config, size=stored.size, **parts)
 
 
-def torch_faces(model: Path) -> Any:
-    """The face encoder without insightface (``tora2.tiny.twins``)."""
+def torch_faces(source: ModelSource) -> Any | None:
+    """The face encoder without insightface (``tora2.tiny.twins``), which knows the files of the tiny world alone.
+
+    Raises:
+        EncoderError: the model has others.
+    """
     from ..tiny.twins import TwinFaceEncoder
 
-    return TwinFaceEncoder(model / "face_encoder")
+    folder = components.find_face(source)
+    if folder is None:
+        return None
+    if not all((folder / name).is_file() for name in TWIN_FILES):
+        raise EncoderError(
+            f"Faces need insightface, which is not installed, and {folder} lacks {' or '.join(TWIN_FILES)}, which are "
+            "read without it: run `pip install insightface onnxruntime`, or give a model of the tiny world."
+        )
+    return TwinFaceEncoder(folder)

@@ -37,7 +37,7 @@ METRICS = (
     Metric("binding", "binding", 1, "shuffled binding", share=True),
     Metric("identity", "identity top-1", 1, "no reference", share=True),
     Metric("background", "background", 1, "other background", share=True),
-    Metric("named", "named thing", 1, words.WAYS[1], share=True, way=words.WAYS[0]),
+    Metric(words.METRIC, "named thing", 1, words.WAYS[1], share=True, way=words.WAYS[0]),
 )
 
 

@@ -24,6 +24,9 @@ WAYS = ("caption alone", "other name")
 """The caption with the thing's own name, and, as the control, with the name of something else."""
 
 
+METRIC = "named"
+
+
 @dataclass(frozen=True)
 class WordScene:
     """``truth`` [T, 3, H, W] in 0..1 shows what ``caption`` names; ``gallery`` [K, 3, S, S] are pictures of ``names``
@@ -103,4 +106,4 @@ def measure(judges, scene: WordScene, video: torch.Tensor) -> dict[str, float]:
     vector = identity_vector(judges.recognizer, video, tracks, 0)
     vectors = judges.recognizer(gallery_pictures(scene.gallery))
     best = int((vectors @ vector).argmax())  # unit vectors but for the mean over frames, whose length does not matter
-    return {"named": float(scene.names[best] == scene.name)}
+    return {METRIC: float(scene.names[best] == scene.name)}
