@@ -158,8 +158,11 @@ class Trainer:
         self.saved = time.monotonic()
 
     def use_average(self) -> None:
-        """Puts the averaged weights into the modules, for evaluation and export."""
-        self.modules.load_state_dict(self.average)
+        """Puts the averaged weights into the modules, for evaluation and export; rounded as packed ones are, so that
+        what is exported where they were taken up is the same file."""
+        self.modules.load_state_dict(
+            {k: v.half().to(v.dtype) if v.is_floating_point() else v for k, v in self.average.items()}
+        )
         self.modules.eval()
 
 

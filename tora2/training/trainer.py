@@ -42,6 +42,9 @@ class Trainer:
             the weights are exported.
         on_save: called in the main process after each checkpoint.
 
+    Attributes:
+        ended: whether the run is over, after :meth:`run`.
+
     Raises:
         TrainingError: the configuration, its data or the run's folder cannot be used.
     """
@@ -88,6 +91,7 @@ class Trainer:
         self.module = self.built.module = self.accelerator.unwrap_model(self.wrapped)
         self.parameters = trained_parameters(self.module)
         self.step = self.place = self.skipped = self.skipped_in_a_row = self.rise_from = 0
+        self.ended = False
         self.average: state.Average | None = None
         if found:
             self._restore(found[-1])
@@ -122,7 +126,8 @@ class Trainer:
                         break
             if saved != self.step:
                 self.save()
-            if self.step >= run.steps or (self.finish and not self.slice.interrupted):
+            self.ended = self.step >= run.steps or (self.finish and not self.slice.interrupted)
+            if self.ended:
                 self.export(metrics)
         finally:
             if metrics is not None:
@@ -131,6 +136,8 @@ class Trainer:
     def _batches(self, reader: ThreadPoolExecutor) -> Iterator[list[Pass]]:
         """One step's passes after the other; the next step's are read while one is computed."""
         run = self.config.run
+        if self.step >= run.steps:
+            return
         self.shards.expect(places for step in itertools.count(self.place, run.batch) for places in self._places(step))
         pending = reader.submit(self._read, self.place)
         while self.step < run.steps:
