@@ -108,6 +108,20 @@ export function tidy(value) {
 }
 
 /**
+ * A coordinate that moves by a tidy way. One that is as documents keep it stays like that; any other (imported, or from a
+ * video) goes exactly as far as its neighbours, or else a path that only moves would be another path at each step, to
+ * be measured anew, and would not keep its shape.
+ * @param {number} value
+ * @param {number} way
+ * @returns {number}
+ */
+export function moved(value, way) {
+  const there = value + way;
+  if (tidy(value) === value) return tidy(there);
+  return Math.round(within(there, MIN_COORDINATE, MAX_COORDINATE) * 1e12) / 1e12 + 0;
+}
+
+/**
  * Points grouped by track: track index -> its point indices, in order, each once; what does not exist or may not be
  * edited is left out.
  * @param {Document} document

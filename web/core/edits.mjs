@@ -10,7 +10,7 @@
  */
 
 import {
-  byTrack, changed, editable, inserted, tidy, within, withMovedPoints, withPoints, withTrack, withTracks,
+  byTrack, changed, editable, inserted, moved, tidy, within, withMovedPoints, withPoints, withTrack, withTracks,
 } from './change.mjs';
 import { EASINGS, MAX_COORDINATE, MAX_POINTS, MIN_COORDINATE, createPoint } from './drawing.mjs';
 import { curveOf } from './geometry.mjs';
@@ -71,10 +71,9 @@ export function movePoints(document, points, dx, dy) {
       shiftY = limited(shiftY, document.tracks[track].points[index].y);
     }
   }
+  [shiftX, shiftY] = [tidy(shiftX), tidy(shiftY)];
   if (shiftX === 0 && shiftY === 0) return document;
-  return mapPoints(document, points, (point) => [
-    shiftX === 0 ? point.x : point.x + shiftX, shiftY === 0 ? point.y : point.y + shiftY,
-  ]);
+  return replacePoints(document, points, ({ x, y }) => [shiftX === 0 ? x : moved(x, shiftX), shiftY === 0 ? y : moved(y, shiftY)]);
 }
 
 /**
@@ -97,16 +96,27 @@ export function nudge(document, points, dx, dy) {
  * @returns {Document}
  */
 export function mapPoints(document, points, place) {
+  return replacePoints(document, points, (point, track, index) => {
+    const [x, y] = place(point, track, index);
+    return [x === point.x ? x : tidy(x), y === point.y ? y : tidy(y)];
+  });
+}
+
+/**
+ * @param {Document} document
+ * @param {readonly (readonly [number, number])[]} points [track, point]
+ * @param {(point: Point, track: number, index: number) => readonly [number, number]} place as it is to be kept
+ * @returns {Document}
+ */
+function replacePoints(document, points, place) {
   const tracks = [...document.tracks];
   for (const [track, group] of byTrack(document, points)) {
     const old = document.tracks[track];
     const next = [...old.points];
     for (const index of group) {
       const point = old.points[index];
-      const [newX, newY] = place(point, track, index);
-      if (!Number.isFinite(newX) || !Number.isFinite(newY)) continue;
-      const x = newX === point.x ? newX : tidy(newX);
-      const y = newY === point.y ? newY : tidy(newY);
+      const [x, y] = place(point, track, index);
+      if (!Number.isFinite(x) || !Number.isFinite(y)) continue;
       if (x !== point.x || y !== point.y) next[index] = { ...point, x, y };
     }
     tracks[track] = withMovedPoints(old, next);

@@ -5,7 +5,8 @@
  * @typedef {import('./drawing.mjs').Track} Track
  */
 
-export const COINCIDENT = 1e-9;
+import { catmullRom, findKnots, polyline, still } from './knots.mjs';
+
 export const SUBDIVISIONS = 32;
 
 /** A path with its table of arc length. */
@@ -16,6 +17,10 @@ export class Curve {
   /** @type {Float64Array} 8 a segment: the cubic's x and y coefficients c0x, c0y, ..., c3y. */ coefficients;
   /** @type {Float64Array} Arc length at the cuts, from 0. */ table;
   /** @type {Float64Array} Arc length at every control point. */ lengths;
+  /** @type {Curve} The curve that this one is, moved; or else itself. What is drawn of a path is kept for it. */ base = this;
+  /** How far it was moved from there, in pixels. */
+  dx = 0;
+  dy = 0;
   /** @type {Float64Array|null} */ #places = null;
   /** @type {Float64Array|null} */ #boxes = null;
 
@@ -32,7 +37,10 @@ export class Curve {
       this.knotOf = like.knotOf;
       this.table = like.table;
       this.lengths = like.lengths;
-      this.coefficients = shifted(like.coefficients, points[0] - like.points[0], points[1] - like.points[1]);
+      this.base = like.base;
+      this.dx = points[0] - this.base.points[0];
+      this.dy = points[1] - this.base.points[1];
+      this.coefficients = shifted(this.base.coefficients, this.dx, this.dy);
       return;
     }
     const { knots, knotOf } = findKnots(points);
@@ -241,7 +249,7 @@ export function curveOf(track, canvas) {
   const origin = origins.get(track.points);
   origins.delete(track.points);
   const like = origin && origin.width === width && origin.height === height && origin.smooth === smooth;
-  const curve = new Curve(pixels, smooth, like && isShifted(origin.curve.points, pixels) ? origin.curve : null);
+  const curve = new Curve(pixels, smooth, like && isShifted(origin.curve.base.points, pixels) ? origin.curve : null);
   curves.set(track.points, { width, height, smooth, curve });
   return curve;
 }
@@ -277,29 +285,6 @@ export function upperBound(table, value) {
 }
 
 /**
- * @param {Float64Array|readonly number[]} points
- * @returns {{knots: Float64Array, knotOf: Uint32Array}}
- */
-function findKnots(points) {
-  const count = points.length / 2;
-  const knots = new Float64Array(points.length);
-  const knotOf = new Uint32Array(count);
-  let kept = 0;
-  for (let index = 0; index < count; index++) {
-    const x = points[2 * index];
-    const y = points[2 * index + 1];
-    const apart = kept === 0 || distance(knots[2 * kept - 2], knots[2 * kept - 1], x, y) >= COINCIDENT;
-    if (apart) {
-      knots[2 * kept] = x;
-      knots[2 * kept + 1] = y;
-      kept += 1;
-    }
-    knotOf[index] = kept - 1;
-  }
-  return { knots: knots.subarray(0, 2 * kept), knotOf };
-}
-
-/**
  * @param {Float64Array} coefficients
  * @param {number} dx pixels
  * @param {number} dy
@@ -311,64 +296,4 @@ function shifted(coefficients, dx, dy) {
     result[c + 1] += dy;
   }
   return result;
-}
-
-/** @param {Float64Array} knots */
-function still(knots) {
-  return Float64Array.of(knots[0], knots[1], 0, 0, 0, 0, 0, 0);
-}
-
-/** @param {Float64Array} knots */
-function polyline(knots) {
-  const segments = knots.length / 2 - 1;
-  const coefficients = new Float64Array(8 * segments);
-  for (let segment = 0; segment < segments; segment++) {
-    for (let axis = 0; axis < 2; axis++) {
-      const from = knots[2 * segment + axis];
-      coefficients[8 * segment + axis] = from;
-      coefficients[8 * segment + 2 + axis] = knots[2 * segment + 2 + axis] - from;
-    }
-  }
-  return coefficients;
-}
-
-/** @param {Float64Array} knots */
-function catmullRom(knots) {
-  const count = knots.length / 2;
-  const around = new Float64Array(knots.length + 4);
-  around.set(knots, 2);
-  for (let axis = 0; axis < 2; axis++) {
-    around[axis] = 2 * knots[axis] - knots[2 + axis];
-    around[2 * count + 2 + axis] = 2 * knots[2 * count - 2 + axis] - knots[2 * count - 4 + axis];
-  }
-  const coefficients = new Float64Array(8 * (count - 1));
-  for (let segment = 0; segment < count - 1; segment++) {
-    const i = 2 * segment;
-    const a = Math.sqrt(distance(around[i], around[i + 1], around[i + 2], around[i + 3]));
-    const b = Math.sqrt(distance(around[i + 2], around[i + 3], around[i + 4], around[i + 5]));
-    const c = Math.sqrt(distance(around[i + 4], around[i + 5], around[i + 6], around[i + 7]));
-    for (let axis = 0; axis < 2; axis++) {
-      const p = around[i + axis];
-      const q = around[i + 2 + axis];
-      const r = around[i + 4 + axis];
-      const s = around[i + 6 + axis];
-      const m = b * ((q - p) / a - (r - p) / (a + b) + (r - q) / b);
-      const n = b * ((r - q) / b - (s - q) / (b + c) + (s - r) / c);
-      coefficients[8 * segment + axis] = q;
-      coefficients[8 * segment + 2 + axis] = m;
-      coefficients[8 * segment + 4 + axis] = 3 * (r - q) - 2 * m - n;
-      coefficients[8 * segment + 6 + axis] = 2 * (q - r) + m + n;
-    }
-  }
-  return coefficients;
-}
-
-/**
- * @param {number} ax
- * @param {number} ay
- * @param {number} bx
- * @param {number} by
- */
-function distance(ax, ay, bx, by) {
-  return Math.sqrt((bx - ax) * (bx - ax) + (by - ay) * (by - ay));
 }

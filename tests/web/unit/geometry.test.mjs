@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
+import { tidy } from '../../../web/core/change.mjs';
 import { movePoints } from '../../../web/core/edits.mjs';
 import { Curve, curveOf, upperBound } from '../../../web/core/geometry.mjs';
+import { findKnots } from '../../../web/core/knots.mjs';
+import { partsOf } from '../../../web/view/stage/shapes.mjs';
 import { dice, drawing, track } from './helpers.mjs';
 
 test('a smooth curve goes through its points, at their lengths', () => {
@@ -101,6 +104,41 @@ test('lengths of a path that was moved as a whole are not measured again', () =>
   assert.equal(curveOf(moved.tracks[0], moved).table, table);
   const bent = movePoints(before, [[0, 0], [0, 1]], 0.1, 0.05);
   assert.notEqual(curveOf(bent.tracks[0], bent).table, table);
+});
+
+test('an imported path that is dragged keeps its lengths, its shape and what is drawn of it', () => {
+  globalThis.Path2D ??= class {
+    moveTo() {}
+    lineTo() {}
+    bezierCurveTo() {}
+  };
+  const random = dice(3); // coordinates of all digits, as files and videos give them
+  const places = Array.from({ length: 40 }, () => [random.between(0.2, 0.8), random.between(0.2, 0.8)]);
+  const before = drawing([track(places), track([[0.25, 0.5], [0.5, 0.125]])], { width: 1280, height: 720 });
+  const every = before.tracks.flatMap(({ points }, t) => points.map((_, p) => [t, p]));
+  const first = curveOf(before.tracks[0], before);
+  const { seen } = partsOf(before.tracks[0], before);
+  let document = before;
+  for (let step = 1; step <= 100; step++) {
+    // Now as a drag, from where it began, now as arrow keys, one after another.
+    document = movePoints(step % 2 ? before : document, every, step * 0.00037, -step * 0.00021);
+    const [moved] = document.tracks;
+    const curve = curveOf(moved, document);
+    assert.equal(curve.table, first.table);
+    const anew = new Curve(moved.points.flatMap(({ x, y }) => [x * 1280, y * 720]), true);
+    for (const key of ['table', 'coefficients']) {
+      assert.ok(curve[key].every((value, i) => Math.abs(value - anew[key][i]) < 1e-7), `${key} of step ${step}`);
+    }
+    const shown = partsOf(moved, document);
+    assert.equal(shown.seen, seen);
+    assert.ok(Math.abs(first.points[0] + shown.dx - curve.points[0]) < 1e-9);
+    assert.ok(document.tracks[1].points.every(({ x, y }) => tidy(x) === x && tidy(y) === y), 'what was tidy stays so');
+  }
+});
+
+test('coincident neighbours are one knot', () => {
+  const { knots, knotOf } = findKnots([0, 0, 0, 1e-10, 5, 5, 5, 5]);
+  assert.deepEqual([[...knots], [...knotOf]], [[0, 0, 5, 5], [0, 0, 1, 1]]);
 });
 
 test('upperBound counts the entries that are at most the value', () => {

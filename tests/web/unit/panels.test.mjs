@@ -3,12 +3,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import test from 'node:test';
 
 import { parseDocument, serialize } from '../../../web/core/document.mjs';
+import { movePoints } from '../../../web/core/edits.mjs';
+import { curveOf } from '../../../web/core/geometry.mjs';
 import { keysOf, samplePositions } from '../../../web/core/sampling.mjs';
 import { select } from '../../../web/core/selection.mjs';
+import { keyPoint } from '../../../web/core/timing.mjs';
 import { alignObjects, distributeObjects } from '../../../web/view/panels/arrange.mjs';
 import { shown } from '../../../web/view/panels/controls.mjs';
 import { evaluated } from '../../../web/view/panels/number-field.mjs';
 import { evenSpeed, keyEvery, pauseAt, repeatPath } from '../../../web/view/panels/timeline-edits.mjs';
+import { sameLane } from '../../../web/view/panels/timeline-draw.mjs';
 import { keysWithin, laneHit } from '../../../web/view/panels/timeline-hit.mjs';
 import { TimeScale } from '../../../web/view/panels/timeline-scale.mjs';
 import { TEXTS, fill } from '../../../web/view/texts.en.mjs';
@@ -78,6 +82,19 @@ test('what lies under the pointer on the lanes', () => {
   assert.equal(laneHit(document, [0, 1], scale, { x: 5, y: 30 }, { reach: 7, handles: new Set() }).part, 'name');
   assert.equal(at(20, 2), null);
   assert.deepEqual(keysWithin(document, [0, 1], scale, { left: scale.x(10), right: scale.x(60), top: 0, bottom: 48 }), [[0, 1], [0, 2]]);
+});
+
+test('a lane looks the same while its track moves well inside the canvas, and only then', () => {
+  const document = frozen(drawing([track([[0.3, 0.3, 0], [0.5, 0.5], [0.6, 0.3, 30]])]));
+  const [before] = document.tracks;
+  const all = [[0, 0], [0, 1], [0, 2]];
+  curveOf(before, document);
+  const same = (edited) => sameLane(before, edited.tracks[0], document);
+  assert.ok(same(movePoints(document, all, 0.1, 0.1)));
+  assert.ok(!same(movePoints(document, all, 0.35, 0)), 'it leaves the canvas');
+  assert.ok(!same(movePoints(document, [[0, 1]], 0.1, 0)), 'it goes at another speed');
+  assert.ok(!same(keyPoint(document, 0, 1, 9)));
+  assert.ok(!same({ ...document, tracks: [{ ...before, hidden: true }] }));
 });
 
 test('tracks are aligned and distributed as wholes, points one by one', () => {

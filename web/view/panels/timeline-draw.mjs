@@ -1,5 +1,6 @@
 /** What the timeline looks like: ruler and lanes, painted on two canvases. */
 
+import { curveOf } from '../../core/geometry.mjs';
 import { framePositions, keysOf, visibleAt } from '../../core/sampling.mjs';
 import { frameSpeeds, pointTimes } from '../../core/timing.mjs';
 import { shown } from './controls.mjs';
@@ -56,6 +57,25 @@ export function laneFacts(track, canvas) {
   };
   known.set(track, { clip, facts });
   return facts;
+}
+
+/**
+ * Whether the lanes of two states of a track look the same, as they do while it moves where it can be seen.
+ * @param {Track} a
+ * @param {Track} b
+ * @param {Canvas} canvas
+ */
+export function sameLane(a, b, canvas) {
+  if (a === b) return true;
+  const fields = /** @type {const} */ (['name', 'color', 'kind', 'easing', 'start', 'end', 'hidden', 'locked']);
+  if (fields.some((field) => a[field] !== b[field]) || a.points.length !== b.points.length) return false;
+  if (!isWellInside(a) || !isWellInside(b) || curveOf(a, canvas).table !== curveOf(b, canvas).table) return false;
+  return a.points.every(({ frame, easing }, i) => frame === b.points[i].frame && easing === b.points[i].easing);
+}
+
+/** @param {Track} track whether no curve through its points leaves the canvas */
+function isWellInside({ points }) {
+  return points.every(({ x, y }) => x >= 0.1 && x <= 0.9 && y >= 0.1 && y <= 0.9);
 }
 
 /** @param {Float64Array} values */
@@ -181,7 +201,7 @@ function drawBar(context, { track, selected }, facts, canvas, scale, colors) {
  * @param {string} background
  */
 function drawAbsence(context, track, canvas, scale, background) {
-  if (canvas.frames > MAX_SPARK_FRAMES || track.points.every(({ x, y }) => x >= 0.1 && x <= 0.9 && y >= 0.1 && y <= 0.9)) return;
+  if (canvas.frames > MAX_SPARK_FRAMES || isWellInside(track)) return;
   const places = framePositions(track, canvas);
   for (let frame = Math.max(Math.floor(scale.from), 0); frame <= Math.min(scale.to + 1, canvas.frames - 1); frame++) {
     if (visibleAt(track, places[2 * frame], places[2 * frame + 1], frame)) continue;

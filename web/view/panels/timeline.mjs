@@ -5,7 +5,7 @@ import { keyAt } from '../../core/timing.mjs';
 import { FrameLoop } from '../frames.mjs';
 import { element, setAttribute, setText, shown, text } from './controls.mjs';
 import { openMenu } from './popover.mjs';
-import { LANE, RULER, drawLane, drawRuler, laneFacts } from './timeline-draw.mjs';
+import { LANE, RULER, drawLane, drawRuler, laneFacts, sameLane } from './timeline-draw.mjs';
 import { watchLanes, watchWheel } from './timeline-input.mjs';
 import { laneKeys } from './timeline-keys.mjs';
 import { laneItems } from './timeline-menu.mjs';
@@ -32,6 +32,8 @@ export function createTimeline(context) {
   let stale = true; // size and theme are to be read again
   /** @type {number[]} */
   let lanes = [];
+  /** What can be seen, now or after the next frame. */
+  let drawn = { document: store.document, lanes: /** @type {number[]} */ ([]) };
   /** @type {import('./timeline-draw.mjs').Colors} */
   let colors = { text: '#fff', soft: '#aaa', line: '#333', background: '#111', chosen: '#234', accent: '#4af' };
 
@@ -123,6 +125,15 @@ export function createTimeline(context) {
     else if ((lane + 1) * LANE > box.scrollTop + box.clientHeight) box.scrollTop = (lane + 1) * LANE - box.clientHeight;
   }
 
+  /** @param {Set<string>} changed whether nothing of it can be seen here: tracks were moved on the canvas */
+  function looksTheSame(changed) {
+    if ([...changed].some((aspect) => aspect !== 'document' && aspect !== 'history')) return false;
+    const [before, { document }] = [drawn.document, store];
+    return before.tracks.length === document.tracks.length && before.frames === document.frames &&
+      before.width === document.width && before.height === document.height &&
+      drawn.lanes.every((index) => sameLane(before.tracks[index], document.tracks[index], document));
+  }
+
   function placeHead() {
     const x = scale.x(store.frame) - scale.head;
     head.style.transform = `translateX(${x}px)`;
@@ -155,6 +166,7 @@ export function createTimeline(context) {
     const ratio = Math.min(Math.ceil(devicePixelRatio * shownScale * 2) / 2, MAX_RATIO);
     drawRuler(prepared(rulerCanvas, ruler.clientWidth, RULER, ratio), scale, colors);
 
+    drawn = { document, lanes: [] };
     const context2d = prepared(laneCanvas, scale.width, box.clientHeight, ratio);
     const top = box.scrollTop;
     const first = Math.floor(top / LANE);
@@ -165,6 +177,7 @@ export function createTimeline(context) {
     for (let lane = first; lane < last; lane++) {
       const index = lanes[lane];
       if (!document.tracks[index]) continue; // gone since the lanes were arranged
+      drawn.lanes.push(index);
       context2d.save();
       context2d.translate(0, lane * LANE - top);
       drawLane(context2d, {
@@ -223,6 +236,8 @@ export function createTimeline(context) {
     relayout,
     update(changed) {
       transport.update(changed);
+      if (looksTheSame(changed)) return;
+      drawn = { document: store.document, lanes: drawn.lanes };
       if (changed.has('document')) scale.setClip(store.document.frames - 1);
       if (changed.has('frame') || changed.has('document')) {
         if (store.playing && scale.reveal(store.frame)) loop.request();

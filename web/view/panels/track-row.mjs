@@ -69,8 +69,7 @@ export function createRow(host, palette, act, recolor) {
       setAttribute(row, 'data-active', active);
       setAttribute(option, 'aria-selected', String(selected));
     }
-    const sameTrack = before?.track === track;
-    if (sameTrack && before?.entity === entity && before.unused === unused) return;
+    if (before && sameLook(before.track, track) && before.entity === entity && before.unused === unused) return;
     name = shown(track.name);
     setText(title, name);
     if (before?.entity?.thumbnail !== entity?.thumbnail) {
@@ -101,6 +100,16 @@ export function createRow(host, palette, act, recolor) {
   }
 
   return { element: row, option, stops: [option, eye, color.element, lock, menu], update };
+}
+
+/**
+ * Whether a row says the same of both, which it does while a track moves.
+ * @param {Track} a
+ * @param {Track} b
+ */
+function sameLook(a, b) {
+  return a === b || (a.name === b.name && a.color === b.color && a.kind === b.kind && a.hidden === b.hidden &&
+    a.locked === b.locked && a.points.length === b.points.length);
 }
 
 /**

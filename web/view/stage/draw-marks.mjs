@@ -1,11 +1,14 @@
 /** What is drawn on top of everything while editing: control points, transform box, rubber band, guides, readout. */
 
+import { curveOf } from '../../core/geometry.mjs';
 import { withAlpha } from './palette.mjs';
 
 /** @typedef {import('./camera.mjs').Camera} Camera */
 /** @typedef {import('./palette.mjs').StagePalette} StagePalette */
 /** @typedef {import('../types.mjs').Document} Document */
+/** @typedef {import('../types.mjs').Track} Track */
 /** @typedef {import('../types.mjs').Selection} Selection */
+/** @typedef {import('../../core/geometry.mjs').Curve} Curve */
 /** @typedef {import('../tools/box.mjs').TransformBox} TransformBox */
 
 /** With more points than this squares stand in for circles, which cost less. */
@@ -29,6 +32,10 @@ export function drawPoints(context, camera, palette, document, selection) {
   for (const index of selection.tracks) {
     const track = document.tracks[index];
     if (!track || track.hidden) continue;
+    context.fillStyle = track.locked ? palette.chip : palette.point;
+    context.strokeStyle = track.color;
+    context.lineWidth = 1.75;
+    if (many && !chosen.size && drawAllDots(context, camera, document, track)) continue;
     context.beginPath();
     const keyed = [];
     const points = track.kind === 'static' ? track.points.slice(0, 1) : track.points;
@@ -39,9 +46,6 @@ export function drawPoints(context, camera, palette, document, selection) {
       if (points[i].frame !== null) keyed.push(x, y);
       else addDot(context, x, y, i === 0 ? RADIUS + 1 : RADIUS - (many ? 1 : 0), many);
     }
-    context.fillStyle = track.locked ? palette.chip : palette.point;
-    context.strokeStyle = track.color;
-    context.lineWidth = 1.75;
     context.fill();
     context.stroke();
     if (keyed.length) {
@@ -54,6 +58,35 @@ export function drawPoints(context, camera, palette, document, selection) {
     }
   }
   if (chosen.size) drawChosen(context, camera, palette, document, selection);
+}
+
+/** @type {WeakMap<Curve, {zoom: number, dots: Path2D}>} */
+const allDots = new WeakMap();
+
+/**
+ * All points of a track as one shape, which stays the same while the track moves as a whole.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Camera} camera
+ * @param {Document} document
+ * @param {Track} track
+ * @returns {boolean} false where the points are not all alike
+ */
+function drawAllDots(context, { view: { zoom, x, y } }, document, track) {
+  if (track.kind === 'static' || track.points.some(({ frame }) => frame !== null)) return false;
+  const { base, dx, dy } = curveOf(track, document);
+  let known = allDots.get(base);
+  if (known?.zoom !== zoom) {
+    const dots = new Path2D();
+    for (let i = 0; i < base.points.length; i += 2) {
+      addDot(dots, base.points[i] * zoom, base.points[i + 1] * zoom, i === 0 ? RADIUS + 1 : RADIUS - 1, true);
+    }
+    allDots.set(base, known = { zoom, dots });
+  }
+  context.translate(dx * zoom + x, dy * zoom + y);
+  context.fill(known.dots);
+  context.stroke(known.dots);
+  context.translate(-dx * zoom - x, -dy * zoom - y);
+  return true;
 }
 
 /**
@@ -84,7 +117,7 @@ function drawChosen(context, camera, palette, document, selection) {
 }
 
 /**
- * @param {CanvasRenderingContext2D} context
+ * @param {CanvasPath} context
  * @param {number} x
  * @param {number} y
  * @param {number} radius

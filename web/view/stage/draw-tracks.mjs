@@ -34,10 +34,11 @@ export function drawTrack(context, drawing, track, look) {
   const { camera, palette, document } = drawing;
   if (track.kind === 'static' || track.points.length === 1) return drawStill(context, drawing, track, look);
   const curve = curveOf(track, document);
-  const { seen, unseen } = partsOf(track, document);
+  const { seen, unseen, dx, dy } = partsOf(track, document);
   const [line, halo] = WIDTHS[look];
   const pixel = 1 / camera.view.zoom;
   camera.apply(context);
+  context.translate(dx, dy);
   context.lineCap = context.lineJoin = 'round';
   if (unseen) {
     context.setLineDash([5 * pixel, 5 * pixel]);
@@ -56,6 +57,7 @@ export function drawTrack(context, drawing, track, look) {
     context.strokeStyle = look === 'ghost' ? withAlpha(track.color, 0.6) : track.color;
     context.stroke(seen);
   }
+  context.translate(-dx, -dy);
   const frames = Math.max(document.frames - 1, 1);
   if (drawing.ticks && look !== 'ghost' && (curve.total * camera.view.zoom) / frames > CLOSEST_TICKS) {
     const ticks = ticksOf(track, document, (look === 'selected' ? 4.5 : 3.5) * pixel);

@@ -31,7 +31,8 @@ export function pathOf(curve) {
   return path;
 }
 
-/** @typedef {{width: number, height: number, frames: number, seen: Path2D|null, unseen: Path2D|null}} Parts */
+/** @typedef {{seen: Path2D|null, unseen: Path2D|null, dx: number, dy: number}} Shown to be drawn `dx`, `dy` further */
+/** @typedef {{width: number, height: number, frames: number} & Shown} Parts */
 /** @type {WeakMap<Track, Parts>} */
 const parts = new WeakMap();
 
@@ -39,11 +40,11 @@ const parts = new WeakMap();
  * The part of a path that is travelled inside `start`..`end`, and the rest (null where there is none).
  * @param {Track} track
  * @param {Document} document
- * @returns {{seen: Path2D|null, unseen: Path2D|null}}
+ * @returns {Shown}
  */
 export function partsOf(track, document) {
   const curve = curveOf(track, document);
-  if (track.start === null && track.end === null) return { seen: pathOf(curve), unseen: null };
+  if (track.start === null && track.end === null) return { seen: pathOf(curve.base), unseen: null, dx: curve.dx, dy: curve.dy };
   const { width, height, frames } = document;
   const known = parts.get(track);
   if (known && known.width === width && known.height === height && known.frames === frames) return known;
@@ -54,7 +55,7 @@ export function partsOf(track, document) {
   stretch(seen, curve, Math.min(from, to), Math.max(from, to));
   stretch(unseen, curve, 0, Math.min(from, to));
   stretch(unseen, curve, Math.max(from, to), curve.total);
-  const result = { width, height, frames, seen, unseen };
+  const result = { width, height, frames, seen, unseen, dx: 0, dy: 0 };
   parts.set(track, result);
   return result;
 }
