@@ -140,7 +140,7 @@ export class DrawingWidget {
     this.#edit(around[0]?.widget ? around[0] : null);
     await this.#come();
     if (!this.#editor || this.#putBack) return;
-    if (!shown) this.#putBack = aside(this.#element);
+    if (!shown) this.#putBack = aside(this.#element, this.#comfy.app.canvas.canvas);
     this.#editor.openLarge(() => {
       this.#putBack?.();
       this.#putBack = null;
