@@ -19,6 +19,10 @@ def build():
     return random_transformer(base_config("tiny", SIZE), "cpu", torch.float32)
 
 
+def build_shallow():
+    return random_transformer(base_config("tiny", SIZE) | {"num_layers": 1}, "cpu", torch.float32)
+
+
 def variants(*texts):
     return [Variant.parse(text) for text in texts]
 
@@ -48,13 +52,90 @@ def test_whole_loops_of_the_presets_and_their_counts():
     assert "12/12" in table and "not run: The attention backend 'cudnn'" in table and "~" not in table
 
 
-def test_what_the_budget_does_not_allow_is_estimated_and_marked():
-    calls = []
-    model = build()
-    model.register_forward_pre_hook(lambda module, args, kwargs: calls.append(1), with_kwargs=True)
-    (loop,) = measure_loops(lambda: model, JOB, variants("exact"), budget=Budget(1e-9, now=lambda: 0.0))
-    assert not loop.whole and len(calls) == 3 + SAMPLE and loop.full_passes == 12
+class Ticking:
+    """A model whose every pass takes a second of the budget's clock; compiled, the first takes 100."""
+
+    def __init__(self, monkeypatch):
+        self.now, self.compiling, self.compiled, self.passes = 0.0, False, False, 0
+        self.model = build_shallow()
+        self.model.register_forward_pre_hook(self.tick)
+        monkeypatch.setattr("tora2.acceleration.compiling.check_compiler", lambda device: None)
+        monkeypatch.setattr("tora2.acceleration.compiling.compile_blocks", self.compile)
+
+    def compile(self, model):
+        self.compiling, self.compiled = not self.compiled, True
+
+    def tick(self, *_):
+        self.now += 100.0 if self.compiling else 1.0
+        self.passes += 1
+        self.compiling = False
+
+    def budget(self, seconds):
+        return Budget(seconds / 60, now=lambda: self.now)
+
+
+def test_what_the_budget_does_not_allow_is_estimated_and_marked(monkeypatch):
+    clock = Ticking(monkeypatch)
+    (loop,) = measure_loops(lambda: clock.model, JOB, variants("exact"), budget=clock.budget(10))
+    assert not loop.whole and clock.passes == 3 + SAMPLE and loop.full_passes == 12 and loop.timed_steps == SAMPLE
     assert "~" in loops_table([loop]) and "estimated" in loops_table([loop])
+    assert bars([], [loop])[0].startswith(f"exact: about {loop.seconds:.1f} s (estimated) (bar on an H100: 80 s)")
+
+
+def test_a_loop_that_was_begun_ends_at_the_deadline(monkeypatch):
+    clock = Ticking(monkeypatch)
+    slow = clock.tick
+    monkeypatch.setattr(clock, "tick", None)  # from the fifth pass on, steps take longer than the warm one said
+    clock.model._forward_pre_hooks.clear()
+    clock.model.register_forward_pre_hook(
+        lambda *given: [slow(*given) for _ in range(1 if clock.passes < 4 else 5)] and None
+    )
+    (loop,) = measure_loops(lambda: clock.model, JOB, variants("exact"), budget=clock.budget(20))
+    assert not loop.whole and SAMPLE < loop.timed_steps < 12 and clock.now <= 25
+    assert "~" in loops_table([loop])
+
+
+def test_a_variant_that_would_pass_the_deadline_is_not_begun(monkeypatch):
+    clock = Ticking(monkeypatch)
+    asked = variants("exact", "exact+compile", "fast+compile")
+    exact, refused, fast = measure_loops(lambda: clock.model, JOB, asked, budget=clock.budget(120))
+    assert exact.whole and clock.now == 15, "plain; first, warm and the loop"
+    assert "takes about 123 s and 105 s were left" in refused.refused and not refused.failed
+    assert "were left" in fast.refused
+    clock.now = 0.0
+    asked = variants("exact+compile", "fast+compile", "balanced+compile")
+    first, second, third = measure_loops(lambda: clock.model, JOB, asked, budget=clock.budget(230))
+    assert first.first_step == 100 and first.whole and second.whole, "as long again as the first took was left"
+    assert third.whole, "the second was no compilation, so the third is none"
+    assert clock.now < 230
+
+
+def test_a_first_step_that_spends_the_budget_is_told(monkeypatch):
+    clock = Ticking(monkeypatch)
+    monkeypatch.setattr("tora2.benchmark.loops.FIRST_COMPILE", 5.0)
+    (loop,) = measure_loops(lambda: clock.model, JOB, variants("exact+compile"), budget=clock.budget(60))
+    assert "spent in its first step, which took 100 s" in loop.refused and loop.first_step == 100
+
+
+def test_no_error_ends_the_other_variants(monkeypatch):
+    made, kept = [], []
+
+    def broken(model):
+        raise RuntimeError("backend='inductor' raised:\nNoTritonConfigsError: none")
+
+    def make():
+        made.append(1)
+        return build_shallow()
+
+    monkeypatch.setattr("tora2.acceleration.compiling.check_compiler", lambda device: None)
+    monkeypatch.setattr("tora2.acceleration.compiling.compile_blocks", broken)
+    asked = variants("exact", "exact+compile", "fast", "exact+int8_weights")
+    monkeypatch.setattr("tora2.acceleration.quantization.importlib.util.find_spec", lambda name: None)
+    first, second, third, fourth = measure_loops(make, JOB, asked, budget=NO_LIMIT, keep=lambda r: kept.append(len(r)))
+    assert second.refused == "RuntimeError: backend='inductor' raised: NoTritonConfigsError: none" and second.failed
+    assert first.whole and third.whole and third.error < 1e-5, "the plain path again, on a model of its own"
+    assert "needs the package torchao" in fourth.refused and not fourth.failed
+    assert kept == [1, 2, 3, 4] and len(made) == 2
 
 
 def test_quantized_variants_come_last_on_a_model_of_their_own():
@@ -113,17 +194,43 @@ def test_the_bars_are_worked_out():
     lines = bars(results, [loop])
     assert lines[0] == "Tora2 parts cost +4.0 % of a step (bar: at most +5 %)."
     assert lines[1] == "Tora2, motion and 3 entities: +1.0 % beside the first."
-    assert "bar on an H100: 40 s" in lines[2] and "faster than alibaba/Tora's 48 s (12 of its steps)" in lines[2]
+    assert (
+        "bar on an H100: 40 s" in lines[2]
+        and "faster than alibaba/Tora's about 48 s (estimated: 12 of its steps)" in lines[2]
+    )
     assert "2.0 GiB" in steps_table(results)
 
 
 def test_results_are_there_as_soon_as_they_are_made_and_a_spent_budget_ends_the_run():
     now, seen = [0.0], []
 
-    def spend(loop):
-        seen.append(loop.name)
+    def spend(loops):
+        seen.append([loop.name for loop in loops])
         now[0] = 120.0
 
     budget = Budget(1, now=lambda: now[0])
-    exact, fast = measure_loops(build, JOB, variants("exact", "fast"), budget=budget, on_result=spend)
-    assert seen == ["exact"] and exact.whole and fast.refused == "the budget was spent before its turn"
+    exact, fast = measure_loops(build, JOB, variants("exact", "fast"), budget=budget, keep=spend)
+    assert seen == [["exact"], ["exact", "fast"]] and exact.whole
+    assert fast.refused.startswith("the budget was spent before its turn") and not fast.failed
+
+
+def test_an_attention_kernel_that_fails_is_a_row(monkeypatch):
+    def broken(name, model):
+        if name == "flash":
+            raise RuntimeError("cuDNN Frontend error\nmore")
+        return 0.0
+
+    monkeypatch.setattr("tora2.benchmark.kernels.check_attention", broken)
+    kept = []
+    found = {k.name: k for k in measure_kernels(build(), SIZE, rounds=1, keep=lambda rows: kept.append(len(rows)))}
+    assert found["flash"].refused == "RuntimeError: cuDNN Frontend error" and found["flash"].failed
+    assert found["math"].seconds > 0 and kept == [1, 2, 3]
+    spent = measure_kernels(build(), SIZE, rounds=1, budget=Budget(-1))
+    assert all("budget was spent" in kernel.refused and not kernel.failed for kernel in spent)
+
+
+def test_bars_are_worked_out_from_what_there_is():
+    only_ours = Measurement("Tora2, motion and entities", 2.0, (2.0,), None)
+    refused = Measurement("diffusers CogVideoX", 0.0, (), None, refused="RuntimeError: no", failed=True)
+    assert bars([refused, only_ours], []) == []
+    assert "not run: RuntimeError: no" in steps_table([refused, only_ours])

@@ -8,7 +8,7 @@ from torch.cuda._utils import _get_device_index
 
 from tora2.benchmark import memory
 from tora2.benchmark.loops import Job
-from tora2.benchmark.memory import LADDER, PHASES, Rung, ladder_table, measure_ladder, parse_rung, random_models
+from tora2.benchmark.memory import LADDER, PHASES, ladder_table, measure_ladder, parse_rung, random_models
 from tora2.benchmark.step import base_config
 from tora2.benchmark.timing import Budget
 from tora2.conditions import VideoSize

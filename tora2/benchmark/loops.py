@@ -7,6 +7,7 @@ with the plain one's, so that what is timed is known to be right.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,14 +17,16 @@ from diffusers import CogVideoXDPMScheduler
 
 from ..acceleration.attention import current_attention
 from ..acceleration.compiling import uncompile_blocks
-from ..acceleration.presets import branch_passes, preset
+from ..acceleration.presets import REUSED, branch_passes, preset
 from ..acceleration.quantization import quantize, stored_bytes
 from ..acceleration.settings import ATTENTIONS, QUANTIZATIONS, Acceleration
 from ..conditions import Conditioning, MotionConditions, VideoSize
-from ..errors import AccelerationError, Tora2Error
+from ..errors import Tora2Error
 from ..stages import denoise
+from ..stages.denoising import DenoisingStep
 from ..stages.prediction import Predictor
-from .timing import Budget, base_flops, timed
+from .timing import Budget, OutOfTime, base_flops, timed
+from .turns import FIRST_COMPILE, ended, free
 
 SAMPLE = 3
 """Full passes that a loop's time is estimated from where the budget does not allow the loop."""
@@ -64,7 +67,8 @@ class Loop:
 
     Attributes:
         seconds: of the whole loop, warm.
-        whole: False if it is estimated from ``SAMPLE`` full passes.
+        whole: False if ``seconds`` is an estimate from fewer steps than the loop has.
+        timed_steps: steps that were run for it.
         first_step: seconds of the first step ever, with compilation.
         steps, full_passes, branch_passes: of the schedule.
         tflops: achieved, TFLOP/s of plain CogVideoX's arithmetic.
@@ -74,11 +78,13 @@ class Loop:
         error: relative difference of one full step's prediction to the plain path's.
         attention: kernel in use.
         refused: why the variant did not run, else empty.
+        failed: True if nobody could foresee that.
     """
 
     name: str
     seconds: float = 0.0
     whole: bool = True
+    timed_steps: int = 0
     first_step: float = 0.0
     steps: int = 0
     full_passes: int = 0
@@ -90,6 +96,7 @@ class Loop:
     error: float | None = None
     attention: str = ""
     refused: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,85 +118,146 @@ def measure_loops(
     *,
     budget: Budget,
     progress: Callable[[str], None] = lambda text: None,
-    on_result: Callable[[Loop], None] = lambda loop: None,
+    keep: Callable[[Sequence[Loop]], None] = lambda loops: None,
 ) -> list[Loop]:
     """Time each variant; those with a quantization come last, since it cannot be undone.
 
+    A variant that cannot run is a row with its reason, whatever the error.
+
     Args:
         build: makes the transformer on its device, always with the same weights.
-        on_result: called with each variant's loop as soon as it is there.
+        keep: called with all loops so far as soon as there is another.
     """
-    transformer = build()
-    given = random_conditioning(transformer, job)
-    plain = _one_step(transformer, given, job)
-    quantized = "none"
+    turns = _Turns(build, job, budget)
     found: dict[str, Loop] = {}
     for variant in sorted(variants, key=lambda v: QUANTIZATIONS.index(v.acceleration.quantization)):
         progress(variant.name)
-        if budget.left <= 0:
-            found[variant.name] = Loop(variant.name, refused="the budget was spent before its turn")
-            continue
         try:
-            variant.acceleration.check(transformer.device)
-            if variant.acceleration.quantization != quantized:
-                del transformer  # two 5B models may not fit beside one another
-                transformer = build()
-                quantized = variant.acceleration.quantization
-                quantize(transformer, quantized)
-            if variant.acceleration.compile == "off":
-                uncompile_blocks(transformer)
-            variant.acceleration.apply(transformer)
-            found[variant.name] = _measure(transformer, given, job, variant, plain, budget)
-        except AccelerationError as error:
-            found[variant.name] = Loop(variant.name, refused=str(error))
-        on_result(found[variant.name])
+            found[variant.name] = turns.run(variant)
+        except Exception as error:
+            found[variant.name] = Loop(variant.name, **ended(error))
+        free()  # not in the handler: while it has the error, the error holds what filled the memory
+        keep(list(found.values()))
     return [found[variant.name] for variant in variants]
 
 
-def _measure(transformer, given, job: Job, variant: Variant, plain: torch.Tensor, budget: Budget) -> Loop:
-    device = transformer.device
-    prediction: list[torch.Tensor] = []
-    first = timed(lambda: prediction.append(_one_step(transformer, given, job)), device)
-    warm = timed(lambda: _one_step(transformer, given, job), device)
-    error = ((prediction[0] - plain).norm() / plain.norm()).item()
-    schedule = preset(variant.preset).schedule(job.steps)
-    full = len(schedule) - schedule.count(".")
-    whole = budget.allows(1.3 * warm.seconds * full)
-    chosen, steps = (variant.preset, job.steps) if whole else ("exact", SAMPLE)
-    timing = timed(lambda: run_loop(transformer, given, replace(job, steps=steps), chosen), device)
-    seconds = timing.seconds if whole else timing.seconds * full / SAMPLE
-    passes = branch_passes(schedule) * job.videos
-    return Loop(
-        name=variant.name,
-        seconds=seconds,
-        whole=whole,
-        first_step=first.seconds,
-        steps=job.steps,
-        full_passes=full,
-        branch_passes=passes,
-        tflops=passes * base_flops(transformer.config, video_tokens(transformer, job.size)) / seconds / 1e12,
-        peak_bytes=timing.peak_bytes,
-        weight_bytes=stored_bytes(transformer),
-        kept_bytes=_predictor(transformer, given, job).kept,
-        error=error,
-        attention=current_attention(transformer),
-    )
+class _Turns:
+    """The model that the variants share, and what their turns are forecast to take."""
+
+    def __init__(self, build: Callable[[], Any], job: Job, budget: Budget):
+        self.build, self.job, self.budget = build, job, budget
+        began = budget.now()
+        self.model: Any = build()
+        self.device = self.model.device
+        self.building = budget.now() - began
+        self.quantized = "none"
+        self.compiling: dict[tuple[str, str], float] = {}  # what the last first step of a graph took
+        self.given = random_conditioning(self.model, job)
+        self.plain, self.step = self._step()
+
+    def run(self, variant: Variant) -> Loop:
+        acceleration = variant.acceleration
+        acceleration.check(self.device)
+        anew = self.model is None or acceleration.quantization != self.quantized
+        self.budget.require(self._least(acceleration, anew))
+        try:
+            if anew:
+                self.model = None
+                free()  # two 5B models may not fit beside one another
+                self.model, self.quantized = self.build(), acceleration.quantization
+                quantize(self.model, self.quantized)
+            if acceleration.compile == "off":
+                uncompile_blocks(self.model)
+            acceleration.apply(self.model)
+            return self._measure(variant)
+        except Exception:
+            self.model = None  # nobody knows what state it is in
+            raise
+
+    def _least(self, acceleration: Acceleration, anew: bool) -> float:
+        """Seconds until there is any figure: building, compiling, and three steps."""
+        compiling = 0.0
+        if acceleration.compile == "on":  # torch should find a graph again; what it took says whether it does
+            compiling = self.compiling.get(_graph(acceleration), FIRST_COMPILE)
+        return self.building * anew + compiling + 3 * self.step
+
+    def _step(self) -> tuple[torch.Tensor, float]:
+        """One prediction and its seconds by the budget's clock."""
+        made: list[torch.Tensor] = []
+        began = self.budget.now()
+        timed(lambda: made.append(_one_step(self.model, self.given, self.job)), self.device)
+        return made[0], self.budget.now() - began
+
+    def _measure(self, variant: Variant) -> Loop:
+        job, model, budget = self.job, self.model, self.budget
+        prediction, first = self._step()
+        if budget.left <= 0:
+            reason = f"the budget was spent in its first step, which took {first:.0f} s"
+            return Loop(variant.name, first_step=first, refused=reason)
+        if variant.acceleration.compile == "on":
+            self.compiling[_graph(variant.acceleration)] = first
+        _, warm = self._step()
+        error = ((prediction - self.plain).norm() / self.plain.norm()).item()
+        schedule = preset(variant.preset).schedule(job.steps)
+        full = len(schedule) - schedule.count(REUSED)
+        allowed = budget.allows(1.3 * warm * full)
+        chosen, steps = (variant.preset, job.steps) if allowed else ("exact", SAMPLE)
+        kinds: list[str] = []
+        timing = timed(
+            lambda: run_loop(model, self.given, replace(job, steps=steps), chosen, budget, kinds), self.device
+        )
+        whole = allowed and len(kinds) == job.steps
+        passes = branch_passes(schedule)
+        seconds = timing.seconds if whole else timing.seconds * passes / branch_passes("".join(kinds))
+        flops = passes * job.videos * base_flops(model.config, video_tokens(model, job.size))
+        return Loop(
+            name=variant.name,
+            seconds=seconds,
+            whole=whole,
+            timed_steps=len(kinds),
+            first_step=first,
+            steps=job.steps,
+            full_passes=full,
+            branch_passes=passes * job.videos,
+            tflops=flops / seconds / 1e12,
+            peak_bytes=timing.peak_bytes,
+            weight_bytes=stored_bytes(model),
+            kept_bytes=_predictor(model, self.given, job).kept,
+            error=error,
+            attention=current_attention(model),
+        )
 
 
-def run_loop(transformer: Any, given: Conditioning, job: Job, chosen: str) -> torch.Tensor:
-    """The loop itself, through the stage that nodes and pipeline call."""
-    return denoise(
-        transformer,
-        dpm_scheduler(),
-        given,
-        size=job.size,
-        scaling_factor=0.7,
-        seeds=range(job.videos),
-        steps=job.steps,
-        preset=chosen,
-        guidance_batch=job.guidance_batch,
-        keep_modulations=job.keep_modulations,
-    )
+def _graph(acceleration: Acceleration) -> tuple[str, str]:
+    """What a compiled graph is found again by; presets share it."""
+    return acceleration.quantization, acceleration.attention
+
+
+def run_loop(transformer: Any, given: Conditioning, job: Job, chosen: str, budget: Budget, kinds: list[str]) -> None:
+    """The loop itself, through the stage that nodes and pipeline call; it ends at the deadline, after a step at least.
+
+    Args:
+        kinds: is filled with the kind of each step that was run.
+    """
+
+    def watch(step: DenoisingStep) -> None:
+        kinds.append(step.kind)
+        budget.require()
+
+    with contextlib.suppress(OutOfTime):
+        denoise(
+            transformer,
+            dpm_scheduler(),
+            given,
+            size=job.size,
+            scaling_factor=0.7,
+            seeds=range(job.videos),
+            steps=job.steps,
+            preset=chosen,
+            guidance_batch=job.guidance_batch,
+            keep_modulations=job.keep_modulations,
+            on_step=watch,
+        )
 
 
 @torch.no_grad()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from dataclasses import asdict
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,10 @@ HELP = "Measure what a step and a whole denoising loop cost, beside plain CogVid
 PARTS = ("steps", "loops", "attention", "quality", "memory")
 SESSIONS: dict[int, dict[str, Any]] = {
     1: {"what": ["steps", "attention"], "more_entities": [1, 3, 8], "rounds": 5},
-    2: {"what": ["loops"], "variants": ["exact", "exact+compile", "balanced+compile", "fast+compile"]},
+    2: {
+        "what": ["loops"],
+        "variants": ["exact", "balanced", "fast", "exact+compile", "balanced+compile", "fast+compile"],
+    },
     3: {
         "what": ["loops"],
         "variants": ["exact+compile+fp8", "balanced+compile+fp8", "exact+compile+int8", "exact+fp8_weights"],
@@ -43,11 +46,16 @@ EPILOG = """\
 Parts: `steps` times one guided step of ours beside diffusers' CogVideoX and, with --tora, alibaba/Tora. `loops` times
 whole denoising loops; a variant is a preset with switches, e.g. balanced+compile+fp8+cudnn. `attention` times and
 checks every attention kernel. `quality` measures on tora2-tiny what the presets lose (PSNR to exact, TrajError, place
-error). `memory` runs a whole job, text encoder to pictures, under one cap of GPU memory after the other with the
-settings that auto picks for it. Weights are random except for `quality`: schedules are by step number, so they change
-no time.
+error), in float32 unless --dtype says otherwise. `memory` runs a whole job, text encoder to pictures, under one cap of
+GPU memory after the other with the settings that auto picks for it. Weights are random except for `quality`: schedules
+are by step number, so they change no time.
 
-On a machine with an H100 (each command ends within ten minutes; --tora is a checkout of alibaba/Tora):
+What cannot run is a row with its reason, and all else runs; every row is in the --json file as soon as it is there.
+Nothing is begun that would pass the deadline, and a loop that reaches it is estimated from its steps until then. Exit
+status 1 says that something failed which nobody could foresee.
+
+On a machine with an H100 (each command ends within ten minutes; --tora is a checkout of alibaba/Tora). The sessions in
+the order of what they are worth are 2, 1, 5, 4, 3:
 
   python -m tora2 bench --session 1 --tora DIR --json 1.json   cost of Tora2's parts and of entities, Tora, kernels
   python -m tora2 bench --session 2 --tora DIR --json 2.json   whole loops: exact, compiled, balanced, fast; Tora's step
@@ -89,136 +97,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
+    """Exit status 1 if anything failed that nobody could foresee; all other parts and contenders have run then, too."""
+    began = time.monotonic()  # reading torch takes seconds that a killed run does not get back
     import torch
 
-    from ..benchmark.timing import Budget, describe_device
+    from ..benchmark.parts import check
+    from ..benchmark.record import Record
+    from ..benchmark.timing import Budget, describe_device, indexed
     from ..conditions import VideoSize
     from ..stages.motion import check_size
 
     _fill(args)
-    budget = Budget(args.budget)
-    device = args.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    budget = Budget(args.budget, time.monotonic, began)
+    device = indexed(args.device if args.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
     dtype = args.dtype
     if dtype == "auto":
-        dtype = "bfloat16" if device.startswith("cuda") else "float32"
+        dtype = "bfloat16" if device.type == "cuda" else "float32"
     size = check_size(VideoSize(args.frames, args.height, args.width))
+    check(args, size)
     head = f"{args.shape}, {size.frames} frames of {size.width}x{size.height}, {args.entities} entities, {dtype}"
-    report: dict[str, Any] = {"device": describe_device(device), "job": head}
-    print(f"{head}\n{report['device']}", flush=True)
-    measured: dict[str, list[Any]] = {}
-    for part in args.what:
-        report[part] = []
-
-        def keep(row: Any, rows: list[Any] = report[part]) -> None:
-            """A run that is cut off keeps what it has."""
-            rows.append(asdict(row))
-            _write(args.json, report)
-
-        measured[part] = MEASURES[part](args, size, device, getattr(torch, dtype), budget, keep)
-        report[part] = [asdict(row) for row in measured[part]]
-        _write(args.json, report)
-    if {"steps", "loops"} & set(measured):
+    record = Record(args.json, {"device": describe_device(device), "job": head})
+    print(f"{head}\n{describe_device(device)}", flush=True)
+    sound = [_part(part, args, size, device, getattr(torch, dtype), budget, record) for part in args.what]
+    if {"steps", "loops"} & set(record.rows):
         from ..benchmark.report import bars
 
-        report["bars"] = bars(measured.get("steps", []), measured.get("loops", []))
-        print("\n" + "\n".join(report["bars"]))
-        _write(args.json, report)
-    return 0
+        lines = bars(record.rows.get("steps", []), record.rows.get("loops", []))
+        record.add("bars", lines)
+        print("\n" + "\n".join(lines), flush=True)
+    return 0 if all(sound) and not record.failed() else 1
 
 
-def _steps(args, size, device, dtype, budget, keep) -> list[Any]:
-    from ..acceleration.settings import Acceleration
-    from ..benchmark.report import steps_table
-    from ..benchmark.step import contenders, measure
+def _part(part: str, args: argparse.Namespace, size: Any, device: Any, dtype: Any, budget: Any, record: Any) -> bool:
+    """Measure one part; False if it failed. Its rows until then are kept, and the next part runs."""
+    from ..benchmark.parts import MEASURES, Given
+    from ..benchmark.timing import OutOfTime
+    from ..benchmark.turns import ended, free
 
-    acceleration = Acceleration(args.attention, "on" if args.compile else "off")
-    runs = contenders(args.shape, size, args.entities, device, dtype, args.tora, args.more_entities, acceleration)
-    results = measure(runs, args.rounds, device, budget)
-    print("\n" + steps_table(results), flush=True)
-    return results
-
-
-def _loops(args, size, device, dtype, budget, keep) -> list[Any]:
-    from ..benchmark.loops import Job, Variant, measure_loops
-    from ..benchmark.report import loops_table
-    from ..benchmark.step import base_config, random_transformer
-
-    variants = [Variant.parse(text) for text in args.variants]
-    job = Job(size, args.steps, args.entities, args.videos)
-    if args.low_memory:
-        job = Job(size, args.steps, args.entities, args.videos, "in sequence", False)
-    config = base_config(args.shape, size)
-    loops = measure_loops(
-        lambda: random_transformer(config, device, dtype),
-        job,
-        variants,
-        budget=budget,
-        progress=_say,
-        on_result=lambda loop: (_say(loops_table([loop])), keep(loop)),
-    )
-    print("\n" + loops_table(loops), flush=True)
-    return loops
-
-
-def _memory(args, size, device, dtype, budget, keep) -> list[Any]:
-    from ..benchmark.loops import Job
-    from ..benchmark.memory import LADDER, ladder_table, measure_ladder, random_models
-    from ..benchmark.step import base_config
-
-    config = base_config(args.shape, size)
-    job = Job(size, args.steps, args.entities, args.videos)
-    rungs = measure_ladder(
-        lambda: random_models(config, device, dtype, args.shape == "5b"),
-        job,
-        args.memory_ladder or LADDER,
-        device,
-        budget=budget,
-        progress=_say,
-        keep=lambda rungs: keep(rungs[-1]),
-    )
-    print("\n" + ladder_table(rungs), flush=True)
-    return rungs
-
-
-def _attention(args, size, device, dtype, budget, keep) -> list[Any]:
-    from ..benchmark.kernels import measure_kernels
-    from ..benchmark.report import kernels_table
-    from ..benchmark.step import base_config, random_transformer
-
-    config = base_config(args.shape, size) | {"num_layers": 1}
-    kernels = measure_kernels(random_transformer(config, device, dtype), size)
-    print("\n" + kernels_table(kernels), flush=True)
-    return kernels
-
-
-def _quality(args, size, device, dtype, budget, keep) -> list[Any]:
-    import torch
-
-    from ..benchmark.quality import measure_presets, table
-    from ..checkpoints.discovery import find_models
-    from ..checkpoints.loading import load
-    from ..evaluation.measures import Judges
-    from ..evaluation.networks import load_recognizer, load_watcher
-    from ..evaluation.scenes import make_world
-
-    bundle = load(find_models([])["tora2-tiny"], torch.float32)
-    losses = measure_presets(
-        bundle,
-        make_world(args.atlas, "heldout_names", 2),
-        Judges(load_watcher(), load_recognizer()),
-        presets=[text.split("+")[0] for text in args.variants],
-        scenes=args.scenes,
-        steps=args.steps,
-        out=args.out,
-        progress=_say,
-    )
-    print("\n" + table(losses, bundle.name, args.scenes), flush=True)
-    return losses
-
-
-MEASURES = {"steps": _steps, "loops": _loops, "attention": _attention, "quality": _quality, "memory": _memory}
+    sound = True
+    try:
+        budget.require()
+        given = Given(args, size, device, dtype, budget, partial(record.keep, part))
+        record.keep(part, MEASURES[part](given))
+    except Exception as error:
+        reason = ended(error)["refused"]
+        record.fail(part, reason)
+        print(f"Error: {part}: {reason}", file=sys.stderr, flush=True)
+        sound = isinstance(error, OutOfTime)
+    free()
+    return sound
 
 
 def _fill(args: argparse.Namespace) -> None:
@@ -229,7 +156,7 @@ def _fill(args: argparse.Namespace) -> None:
         args.budget = 9.0 if args.budget is None else args.budget
         if args.tora is not None and "steps" not in (args.what or chosen["what"]):
             chosen["what"] = ["steps", *chosen["what"]]  # the ratio to Tora's loop belongs into the same run
-            chosen["rounds"] = 1
+            chosen["rounds"] = 3
     elif args.shape == "5b":
         chosen |= FULL_SIZE
     for name, value in chosen.items():
@@ -237,12 +164,3 @@ def _fill(args: argparse.Namespace) -> None:
             setattr(args, name, value)
     if args.steps < 1 or args.rounds < 1 or args.scenes < 1 or args.videos < 1:
         raise Tora2Error("--steps, --rounds, --scenes and --videos must be at least 1.")
-
-
-def _write(path: Path | None, report: dict[str, Any]) -> None:
-    if path is not None:
-        path.write_text(json.dumps(report, indent=2), encoding="utf-8")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
