@@ -50,6 +50,15 @@ def test_crops_wait_for_the_device_as_often_for_many_clips_as_for_few(atlas):
     assert counts[0] == counts[1]
 
 
+def test_the_vaes_scale_can_be_measured_alone(atlas, monkeypatch):
+    monkeypatch.undo()  # the figures themselves
+    vae = train_vae.build().eval()
+    whole = train_vae.evaluate(vae, atlas, "heldout_names", 1)
+    monkeypatch.setattr(vae, "decode", lambda *a: pytest.fail("rebuilt"))
+    alone = train_vae.evaluate(vae, atlas, "heldout_names", 1, rebuilt=False)
+    assert set(alone) == {"latent_std", "latent_mean"} and all(alone[name] == whole[name] for name in alone)
+
+
 def test_figures_are_only_made_where_they_are_asked_for(atlas_folder, tmp_path, monkeypatch):
     for module, name in ((train_vae, "evaluate"), (train_identity, "retrieval"), (train_detector, "evaluate")):
         monkeypatch.setattr(module, name, lambda *a, **k: pytest.fail("measured"))

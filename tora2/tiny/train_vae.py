@@ -95,20 +95,21 @@ def losses(vae, video: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor
 
 
 @torch.no_grad()
-def evaluate(vae, atlas, split: str, clips: int = 16, device: str = "cpu") -> dict[str, float]:
+def evaluate(vae, atlas, split: str, clips: int = 16, device: str = "cpu", *, rebuilt: bool = True) -> dict[str, float]:
     """PSNR in dB on whole clips of 17 x 128 x 128 of a split (mean of clips), on the entities' pixels, and on maps of
-    motion."""
+    motion; and the latents' spread, alone unless ``rebuilt``."""
     world, first = World(atlas, split), 1 << 30
-    sums = {"psnr": 0.0, "entities": 0.0, "motion": 0.0}
+    sums = {"psnr": 0.0, "entities": 0.0, "motion": 0.0} if rebuilt else {}
     latents = []
     for seed in range(first, first + clips):
         batch = world.batch([seed], device)
-        for name, video in (("psnr", batch.video), ("motion", motion_maps(batch.tracks, batch.visible, world.size))):
-            latent = vae.encode(video.transpose(1, 2)).latent_dist.mode()
+        latents.append(vae.encode(batch.video.transpose(1, 2)).latent_dist.mode())
+        for name in [name for name in ("psnr", "motion") if name in sums]:
+            video = batch.video if name == "psnr" else motion_maps(batch.tracks, batch.visible, world.size)
+            latent = latents[-1] if name == "psnr" else vae.encode(video.transpose(1, 2)).latent_dist.mode()
             error = ((vae.decode(latent).sample.transpose(1, 2).clamp(-1, 1) - video) / 2).square()
             sums[name] += _decibel(error.mean())
             if name == "psnr":
-                latents.append(latent)
                 mask = batch.masks.sum(1)[:, :, None].clamp(0, 1)
                 sums["entities"] += _decibel((error * mask).sum() / mask.sum() / 3)
     latents = torch.cat(latents)
@@ -122,9 +123,10 @@ def _decibel(error: torch.Tensor) -> float:
     return -10 * math.log10(max(error.item(), 1e-10))
 
 
-def export(vae, atlas, folder: Path) -> dict[str, float]:
-    """Writes the half-precision VAE with the measured scaling factor; returns its held-out figures (in float32)."""
-    figures = evaluate(vae, atlas, "heldout_names", device=str(vae.device))
+def export(vae, atlas, folder: Path, *, rebuilt: bool = True) -> dict[str, float]:
+    """Writes the half-precision VAE with the measured scaling factor; returns its held-out figures (in float32), see
+    :func:`evaluate`."""
+    figures = evaluate(vae, atlas, "heldout_names", device=str(vae.device), rebuilt=rebuilt)
     vae.register_to_config(scaling_factor=round(1 / figures["latent_std"], 4))
     vae.half().save_pretrained(folder)
     return figures
@@ -152,7 +154,7 @@ def main(argv: list[str] | None = None) -> None:
     trainer = loop.Trainer({"vae": vae}, args)
     if args.export is not None:
         trainer.use_average()
-        print(json.dumps(export(vae, args.atlas, args.export)))
+        print(json.dumps(export(vae, args.atlas, args.export, rebuilt=not args.no_figures)))
         return
     world = World(args.atlas, "train", args.frames)
     plans = loop.plan_batches(world, trainer.step, args.batch, args.workers)
