@@ -169,3 +169,16 @@ def test_second_track_is_named():
     with pytest.raises(TrajectoryError, match=r"Track 2 \('hare'\), point 3: x"):
         parse_document({"version": 1, "tracks": [{"points": [POINT]},
                         {"name": "hare", "points": [POINT, POINT, {"x": 9, "y": 0}]}]})  # fmt: skip
+
+
+def test_fitted_times_hit_whole_frames():
+    """Times that are whole frames on the other clip, too, or a track would miss its first or last one."""
+    lengths = range(9, 122, 8)
+    for old in lengths:
+        document = TrajectoryDocument(
+            frames=old, tracks=[Track([Point(0.5, 0.5)], end=float(time)) for time in range(old)]
+        )
+        for new in lengths:
+            for time, track in enumerate(document.fitted(frames=new).tracks):
+                if time * (new - 1) % (old - 1) == 0:
+                    assert track.end == time * (new - 1) // (old - 1)

@@ -55,3 +55,18 @@ def test_more_tracks_than_the_format_holds():
 def test_an_unknown_track_is_told_with_those_that_exist():
     with pytest.raises(TrajectoryError, match="no track 'wolf'; its tracks are: 'fox', 'bird'"):
         export_trajectories(drawing(FOX, BIRD), formats.NESTED, track="wolf")
+
+
+def test_wrapper_gets_no_place_off_the_canvas():
+    off = {"name": "away", "interpolation": "linear", "points": [{"x": -0.3, "y": 0.5}, {"x": 1.2, "y": 1.5}]}
+    (text,) = export_trajectories(drawing(off), formats.WRAPPER)
+    places = json.loads(text)
+    assert {place["x"] for place in places} >= {0.0, 719.0} and max(place["y"] for place in places) == 479.0
+    assert min(place["x"] for place in places) == 0.0
+
+
+def test_ati_lists_end_with_their_track():
+    gone = FOX | {"end": 24}
+    early, whole = json.loads(export_trajectories(drawing(gone, FOX), formats.ATI))
+    assert (len(early), len(whole)) == (61, 121), "missing points are what ATI takes for invisible"
+    assert early == whole[:61]

@@ -94,10 +94,10 @@ class TrajectoryDocument:
     ) -> TrajectoryDocument:
         """The same drawing on another canvas or clip; points keep their part of the canvas, keys theirs of the clip."""
         frames = self.frames if frames is None else frames
-        scale = (frames - 1) / (self.frames - 1) if self.frames > 1 else 0.0
+        steps = max(self.frames - 1, 1)
 
         def move(time: float | None) -> float | None:
-            return time if time is None or frames == self.frames else min(time * scale, frames - 1)
+            return time if time is None or frames == self.frames else min(time * (frames - 1) / steps, frames - 1)
 
         tracks = [
             replace(

@@ -30,7 +30,8 @@ def export_trajectories(document: TrajectoryDocument, form: str, *, track: str =
 
     Returns:
         Text; for `WRAPPER` a list of at most nine texts, which is how ComfyUI-CogVideoXWrapper's ToraEncodeTrajectory
-        tells several tracks (and ten letters or more tell it that there is one).
+        tells several tracks (and ten letters or more tell it that there is one). It cannot read places off the canvas,
+        so they are moved to its border.
 
     Raises:
         TrajectoryError: no such track, or more tracks than the format holds.
@@ -46,7 +47,7 @@ def export_trajectories(document: TrajectoryDocument, form: str, *, track: str =
                 f"CogVideoXWrapper takes 1 to {MOST_WRAPPER_TRACKS} tracks, but the drawing shows {len(shown)}; "
                 "hide some or name one."
             )
-        return [to_coordinates(replace(document, tracks=[one]), flat=True) for one in shown]
+        return [to_coordinates(replace(document, tracks=[one]), flat=True, inside=True) for one in shown]
     if form == TORA:
         if len(shown) != 1:
             raise TrajectoryError(
@@ -54,7 +55,7 @@ def export_trajectories(document: TrajectoryDocument, form: str, *, track: str =
             )
         return to_tora_txt(document)[0]
     if form == ATI:
-        return to_coordinates(document, count=ATI_POINTS)
+        return to_coordinates(document, count=ATI_POINTS, cut=True)
     return to_coordinates(document, flat=form == FLAT or (form == KJNODES and len(shown) == 1))
 
 

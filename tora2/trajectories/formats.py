@@ -131,23 +131,38 @@ def to_tracks(document: TrajectoryDocument) -> dict[str, torch.Tensor]:
 
 
 def to_coordinates(
-    document: TrajectoryDocument, *, count: int | None = None, integers: bool = False, flat: bool = False
+    document: TrajectoryDocument,
+    *,
+    count: int | None = None,
+    integers: bool = False,
+    flat: bool = False,
+    inside: bool = False,
+    cut: bool = False,
 ) -> str:
-    """Coordinate JSON ``[[{"x", "y"}, ...], ...]`` in pixels of the canvas, all tracks equally long.
+    """Coordinate JSON ``[[{"x", "y"}, ...], ...]`` in pixels of the canvas.
 
     Args:
         count: points a track, equally spaced in time over the clip; default one a frame. ATI nodes need 121.
         integers: whole pixels; otherwise rounded to 1/10,000 pixel.
         flat: a single list without the outer one, as tools for one track want it; needs exactly one visible track.
+        inside: places off the canvas are moved to its border, for nodes that look them up in a picture.
+        cut: a track's list ends with its last visible point, which is how ATI nodes know that it has gone.
+            Otherwise all lists are equally long.
     """
     times = None
     if count is not None:
         if count < 1:
             raise TrajectoryError(f"{count} points a track cannot be written; choose at least 1.")
         times = torch.linspace(0, document.frames - 1, count, dtype=torch.float64)
-    pixels = sample(document, times).pixels(document.width, document.height).tolist()
+    sampled = sample(document, times)
+    pixels = sampled.pixels(document.width, document.height)
+    if inside:
+        pixels = pixels.clamp(torch.zeros(2), torch.tensor([document.width - 1.0, document.height - 1.0]))
     digits = None if integers else 4
-    tracks = [[{"x": round(x, digits), "y": round(y, digits)} for x, y in track] for track in pixels]
+    tracks = [[{"x": round(x, digits), "y": round(y, digits)} for x, y in track] for track in pixels.tolist()]
+    if cut:
+        ends = [max((i for i, seen in enumerate(row) if seen), default=0) for row in sampled.visible.tolist()]
+        tracks = [track[: end + 1] for track, end in zip(tracks, ends, strict=True)]
     if flat and len(tracks) != 1:
         raise TrajectoryError(f"A flat list holds one track, but the drawing has {len(tracks)}; hide the others.")
     return json.dumps(tracks[0] if flat else tracks)

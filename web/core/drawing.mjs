@@ -100,9 +100,9 @@ export function fitted(document, canvas) {
   if (sameClip && width === document.width && height === document.height && fps === document.fps) return document;
   if (sameClip) return { ...document, width, height, fps };
   // A single frame has no parts to keep.
-  const scale = frames === 1 || document.frames === 1 ? null : (frames - 1) / (document.frames - 1);
+  const steps = frames === 1 || document.frames === 1 ? null : document.frames - 1;
   /** @param {number|null} time */
-  const move = (time) => (time === null || scale === null ? null : Math.min(time * scale, frames - 1));
+  const move = (time) => (time === null || steps === null ? null : Math.min(time * (frames - 1) / steps, frames - 1));
   const tracks = document.tracks.map((track) => {
     const keyed = track.points.some((point) => point.frame !== null);
     if (!keyed && track.start === null && track.end === null) return track;

@@ -74,35 +74,39 @@ export function exportTrajectories(document, format, { tracks } = {}) {
   if (format === 'tora') return toToraTxt(chosen).map((text, i) => ({ name: shown[i].name, text }));
   if (format === 'wrapper') {
     return shown.map((track) => {
-      const text = toCoordinates({ ...chosen, tracks: [track] }, { flat: true });
+      const text = toCoordinates({ ...chosen, tracks: [track] }, { flat: true, inside: true });
       return { name: track.name, text };
     });
   }
   const flat = format === 'flat' || (format === 'kjnodes' && shown.length === 1);
-  const text = toCoordinates(chosen, { flat, count: format === 'ati' ? ATI_POINTS : undefined });
+  const text = toCoordinates(chosen, format === 'ati' ? { count: ATI_POINTS, cut: true } : { flat });
   return [{ name: flat ? shown[0].name : 'coordinates', text }];
 }
 
 /**
- * Coordinate JSON [[{x, y}, ...], ...] in pixels of the canvas, all tracks equally long.
+ * Coordinate JSON [[{x, y}, ...], ...] in pixels of the canvas.
  * @param {Document} document
  * @param {object} [options]
  * @param {number} [options.count] points a track, equally spaced in time over the clip; default one a frame
  * @param {boolean} [options.integers] whole pixels; otherwise rounded to 1/10,000 pixel
  * @param {boolean} [options.flat] a single list without the outer one; needs exactly one visible track
+ * @param {boolean} [options.inside] places off the canvas are moved to its border
+ * @param {boolean} [options.cut] a list ends with its track's last visible point; otherwise all are equally long
  * @returns {string}
  * @throws {DocumentError}
  */
-export function toCoordinates(document, { count, integers = false, flat = false } = {}) {
+export function toCoordinates(document, { count, integers = false, flat = false, inside = false, cut = false } = {}) {
   if (count !== undefined && !(count >= 1)) {
     throw new DocumentError(`${count} points a track cannot be written; choose at least 1.`);
   }
   const times = count === undefined ? undefined : linspace(0, document.frames - 1, Math.floor(count));
   const rounded = integers ? roundToEven : (/** @type {number} */ value) => Number(value.toFixed(4)) + 0;
-  const tracks = sampleDocument(document, times).tracks.map(({ points }) =>
-    Array.from({ length: points.length / 2 }, (_, i) => ({
-      x: rounded(points[2 * i] * document.width),
-      y: rounded(points[2 * i + 1] * document.height),
+  const kept = (/** @type {number} */ pixel, /** @type {number} */ size) =>
+    rounded(inside ? Math.min(Math.max(pixel, 0), size - 1) : pixel);
+  const tracks = sampleDocument(document, times).tracks.map(({ points, visible }) =>
+    Array.from({ length: cut ? Math.max(visible.lastIndexOf(1), 0) + 1 : points.length / 2 }, (_, i) => ({
+      x: kept(points[2 * i] * document.width, document.width),
+      y: kept(points[2 * i + 1] * document.height, document.height),
     })));
   if (flat && tracks.length !== 1) {
     throw new DocumentError(

@@ -104,3 +104,19 @@ test('no text takes long', () => {
     `[${'"\\'.repeat(50_000)}`]) assert.throws(() => importTrajectories(text, CLIP), DocumentError);
   assert.ok(performance.now() - begin < 5000);
 });
+
+test('a track that ends early has fewer points for ATI, and none off the canvas for the wrapper', () => {
+  const points = [{ x: -0.3, y: 0.5 }, { x: 1.2, y: 1.5 }];
+  const made = parseDocument({
+    version: 1, width: 720, height: 480, frames: 49,
+    tracks: [{ name: 'gone', end: 24, points: [{ x: 0.5, y: 0.5 }] }, { name: 'stays', points: [{ x: 0.5, y: 0.5 }] }],
+  });
+  const [early, whole] = JSON.parse(exportTrajectories(made, 'ati')[0].text);
+  assert.deepEqual([early.length, whole.length], [61, 121]);
+  const away = { version: 1, width: 720, height: 480, frames: 49, tracks: [{ interpolation: 'linear', points }] };
+  const off = parseDocument(away);
+  const places = JSON.parse(exportTrajectories(off, 'wrapper')[0].text);
+  assert.equal(Math.min(...places.map((/** @type {any} */ place) => place.x)), 0);
+  assert.equal(Math.max(...places.map((/** @type {any} */ place) => place.x)), 719);
+  assert.equal(Math.max(...places.map((/** @type {any} */ place) => place.y)), 479);
+});
