@@ -20,6 +20,7 @@ from ..tora2.trajectories import (
 from . import host, sockets
 from .validation import message_of
 
+MOST_FRAMES = 1001
 NO_TRACKS = '{"version": 1, "tracks": []}'
 EDITOR_WIDGET = "TORA2_TRAJECTORY"  # made by web/tora2.js; on the wire the input stays a STRING, which can be linked
 
@@ -46,7 +47,7 @@ def _canvas_inputs() -> list[io.Input]:
             "frames",
             default=DEFAULT_FRAMES,
             min=1,
-            max=1001,
+            max=MOST_FRAMES,
             step=8,
             tooltip="Length of the video in frames, 8k+1: 49 for CogVideoX-5B, 17 for tora2-tiny.",
         ),
@@ -119,8 +120,12 @@ class Tora2TrajectoryEditor(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, drawing: str | None = None) -> bool | str:
-        return message_of(parse_document, drawing, width=1, height=1, frames=DEFAULT_FRAMES)
+    def validate_inputs(cls, drawing: str | None = None, frames: int | None = None) -> bool | str:
+        # ComfyUI leaves the bounds of an input that is named here to this method.
+        if frames is not None and not 1 <= frames <= MOST_FRAMES:
+            return f"A clip of {frames} frames cannot be drawn; choose 1 to {MOST_FRAMES}."
+        # The number of frames may be linked and not known yet; then no time in the drawing is too late.
+        return message_of(parse_document, drawing, width=1, height=1, frames=frames or MOST_FRAMES)
 
     @classmethod
     def execute(

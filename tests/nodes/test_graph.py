@@ -150,6 +150,11 @@ def test_a_bad_drawing_is_refused_before_anything_is_loaded(nodes):
     assert editor.validate_inputs(drawing=small_models.document()) is True
     assert editor.validate_inputs(drawing=None) is True, "a linked drawing is not known yet"
     assert "version" in editor.validate_inputs(drawing='{"tracks": []}')
+    late = '{"version": 1, "tracks": [{"points": [{"x": 0, "y": 0}, {"x": 1, "y": 1, "frame": 60}]}]}'
+    assert editor.validate_inputs(drawing=late, frames=81) is True
+    assert editor.validate_inputs(drawing=late) is True, "linked frames are not known yet"
+    assert "frame 60 is not in the clip" in editor.validate_inputs(drawing=late, frames=49)
+    assert "choose 1 to 1001" in editor.validate_inputs(drawing=late, frames=1002)
 
 
 def test_encoders_that_are_not_needed_need_not_be_installed(run, model, monkeypatch, caplog):

@@ -24,8 +24,10 @@ def test_a_page_names_every_input_and_output(name, language):
     page = (DOCS / (f"{name}.md" if language == "en" else f"{name}/zh.md")).read_text(encoding="utf-8")
     texts = json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))[name]
     assert page.startswith(f"# {texts['display_name']}\n")
-    for key in NODES[name]["inputs"]:
+    for key, text in texts["inputs"].items():
         assert f"`{key}`" in page, key
+        if "tooltip" in text:
+            assert re.search(rf"\| [^|]*`{key}`\)? \| {re.escape(text['tooltip'])}", page), f"{key}: not its tooltip"
     for output in NODES[name]["outputs"].values():
         assert f"`{output['name']}`" in page, output["name"]
     assert len(page.split("## ")[0]) > len(texts["description"]) + 60, "the page adds nothing to the description"

@@ -18,6 +18,9 @@ SUPERSAMPLING = 2
 SUBSTEPS = 4
 """Points of a drawn line per frame of the clip; a path's bends between frames show."""
 
+WIDE_FONTS = ("msyh.ttc", "PingFang.ttc", "Hiragino Sans GB.ttc", "NotoSansCJK-Regular.ttc", "DejaVuSans.ttf")
+"""Fonts with more than Latin letters, as Windows, macOS and Linux name their files."""
+
 AHEAD, TRAVELLED = 110, 255
 """Opacity of the path, 0..255, before and after the dot has been there."""
 
@@ -128,7 +131,7 @@ def _write(
     draw: ImageDraw.ImageDraw, text: str, place: tuple[float, float], radius: float, size: tuple[int, int]
 ) -> None:
     """Text beside a dot, white with a dark rim, kept inside the picture."""
-    font = _font(max(9.0 * SUPERSAMPLING, min(size) / 28))
+    font = _font(text, max(9.0 * SUPERSAMPLING, min(size) / 28))
     left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
     x = place[0] + radius * 1.4
     if x + right - left > size[0]:
@@ -138,11 +141,14 @@ def _write(
     draw.text((x - left, y - top), text, font=font, fill=(255, 255, 255), stroke_width=2, stroke_fill=(0, 0, 0))
 
 
-def _font(size: float) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
-    try:
-        return ImageFont.load_default(size)
-    except TypeError:  # Pillow 10.0 knows one size only
-        return ImageFont.load_default()
+def _font(text: str, size: float) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    """Pillow's own font has Latin letters only; for others the system may have one."""
+    for name in () if text.isascii() else WIDE_FONTS:
+        try:
+            return ImageFont.truetype(name, size)
+        except OSError:
+            continue
+    return ImageFont.load_default(size)
 
 
 def _composite(picture: torch.Tensor, layer: Image.Image) -> torch.Tensor:
