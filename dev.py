@@ -53,7 +53,8 @@ def ensure_environment() -> Path:
         return python
     print(f"Making {VENV} from {LOCK.name}: a few minutes, and only this once.", flush=True)
     # An interrupted or outdated environment is not worth mending, hence clear. The stamp comes last.
-    venv.create(VENV, clear=True, with_pip=True)
+    # Links, as `python -m venv` makes them: a copied interpreter does not find its library on a Mac.
+    venv.create(VENV, clear=True, with_pip=True, symlinks=os.name != "nt")
     for command in install_commands(python):
         subprocess.run(command, cwd=ROOT, check=True)
     (VENV / "made-from").write_text(fingerprint())
@@ -80,17 +81,20 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__)
         return 0
+    # Paths are the user's, wherever they stand; the library is found by its own.
     environment = dict(os.environ)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH")]))
+    folder = ROOT if arguments[0] == "test" else None
     if arguments == ["test"]:
         environment["OMP_NUM_THREADS"] = "1"  # there is one pytest worker per core
     try:
         for command in job_commands(ensure_environment(), arguments):
-            code = subprocess.run(command, cwd=ROOT, env=environment).returncode
+            code = subprocess.run(command, cwd=folder, env=environment).returncode
             if code:
                 return code
     except subprocess.CalledProcessError as error:
         print(f"Making {VENV} failed at: {subprocess.list2cmdline(error.cmd)}", file=sys.stderr)
-        if "ensurepip" in error.cmd:
+        if "ensurepip" in error.cmd and sys.platform == "linux":
             print("On Debian and Ubuntu, `apt install python3-venv` adds what is missing.", file=sys.stderr)
         return error.returncode
     except KeyboardInterrupt:

@@ -56,6 +56,27 @@ def test_a_failing_step_fails_the_whole(dev, monkeypatch):
     assert dev.main(["test"]) == 7
 
 
+def test_paths_are_those_of_where_the_user_stands(dev, monkeypatch, tmp_path):
+    code = "import os, tora2; print(os.getcwd(), tora2.__file__, file=open('seen', 'w'))"
+    monkeypatch.setattr(dev, "ensure_environment", lambda: Path(sys.executable))
+    monkeypatch.setattr(dev, "job_commands", lambda python, arguments: [[str(python), "-c", code]])
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert dev.main(["run", "x.json"]) == 0
+    assert (tmp_path / "seen").read_text().split() == [str(tmp_path), str(ROOT / "tora2" / "__init__.py")]
+
+
+def test_the_environment_links_its_python(dev, monkeypatch, tmp_path):
+    """A copied interpreter does not find its library on a Mac."""
+    made = {}
+    monkeypatch.setattr(dev, "is_current", lambda: False)
+    monkeypatch.setattr(dev.subprocess, "run", lambda *_, **__: None)
+    monkeypatch.setattr(dev, "VENV", tmp_path)
+    monkeypatch.setattr(dev.venv, "create", lambda folder, **options: made.update(options))
+    dev.ensure_environment()
+    assert made == {"clear": True, "with_pip": True, "symlinks": sys.platform != "win32"}
+
+
 @pytest.mark.parametrize("folder", ["tora2", "ComfyUI-Tora2"])
 def test_pytest_never_imports_the_roots_init(tmp_path, folder):
     """A checkout in miniature, with the real pyproject and conftest: its door raises, and its library must be found."""

@@ -37,6 +37,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status 0; 1 for an error that the user can mend, shown as its sentence; 130 when interrupted."""
+    for stream in (sys.stdout, sys.stderr):  # on Windows a redirected one has a small code page, and names do not
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.ERROR)
     args = build_parser().parse_args(arguments)

@@ -149,8 +149,15 @@ def test_damaged_files_give_a_prompt_or_a_sentence(path: Path) -> None:
             assert len(str(error)) < 500
 
 
+def test_a_byte_order_mark_is_no_part_of_the_workflow(tmp_path: Path) -> None:
+    path = tmp_path / "w.json"
+    path.write_text('{"nodes": []}', encoding="utf-8-sig")
+    assert graph.load_json(path) == {"nodes": []}
+
+
 @pytest.mark.parametrize(
-    ("text", "message"), [(None, "no workflow file"), ("{", "valid JSON"), ("[1]", "not an object")]
+    ("text", "message"),
+    [(None, "no workflow file"), ("{", "valid JSON"), ("[1]", "not an object"), ("[" * 100_000, "valid JSON")],
 )
 def test_unreadable_files(tmp_path: Path, text: str | None, message: str) -> None:
     path = tmp_path / "w.json"

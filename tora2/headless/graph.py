@@ -25,12 +25,12 @@ Prompt = dict[str, dict[str, Any]]
 def load_json(path: Path) -> dict[str, Any]:
     """The JSON object in a workflow file; WorkflowError when there is none."""
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        data = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise WorkflowError(f"There is no workflow file at '{path}'.") from None
     except OSError as error:
         raise WorkflowError(f"The workflow file '{path}' cannot be read: {error.strerror or error}.") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise WorkflowError(f"'{path}' is not a workflow file: it does not hold valid JSON ({error}).") from None
     if not isinstance(data, dict):
         raise WorkflowError(f"'{path}' is not a workflow file: its JSON is a {type(data).__name__}, not an object.")

