@@ -95,7 +95,7 @@ def test_the_editors_undo_and_the_graphs_undo_do_not_fight(editor):
 
 
 def test_one_ctrl_z_takes_one_edit_back_while_every_change_is_run(editor):
-    """With Run (On Change) ComfyUI's undo runs whatever has the focus, in newer frontends; never both undo, or neither."""
+    """With Run (On Change) newer frontends undo whatever has the focus; never both undo, or neither."""
     mode = "(mode) => { window.app.extensionManager.queueSettings.mode = mode }"
     node = editor.new_editor()
     editor.draw(LINE, SECOND)

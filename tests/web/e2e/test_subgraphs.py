@@ -13,7 +13,8 @@ PROMOTE = """(id) => {
     const { subgraph, node } = graph.convertToSubgraph(new Set([graph.getNodeById(id)]))
     const inner = subgraph.nodes.find((other) => other.type === 'Tora2TrajectoryEditor')
     for (const [name, type] of [['drawing', 'STRING'], ['frames', 'INT']]) {
-        subgraph.addInput(name, type).connect(inner.inputs[inner.inputs.findIndex((input) => input.name === name)], inner)
+        const slot = inner.inputs.find((input) => input.name === name)
+        subgraph.addInput(name, type).connect(slot, inner)
     }
     return [String(inner.id), String(node.id)]
 }"""
@@ -85,7 +86,8 @@ def test_a_promoted_drawing_is_edited_from_the_subgraph_node(editor):
     assert [count(inputs["drawing"]) for inputs in sent(editor)] == [3]
 
     # The same from inside: on the node, where the frontend shows it there, or in the large window.
-    editor.run("(id) => { const n = window.app.graph.getNodeById(id); window.app.canvas.openSubgraph(n.subgraph, n) }", outer)
+    enter = "(id) => { const n = window.app.graph.getNodeById(id); window.app.canvas.openSubgraph(n.subgraph, n) }"
+    editor.run(enter, outer)
     editor.page.wait_for_timeout(1000)
     open_large(editor, inner)
     draw_large(editor, LINE)
