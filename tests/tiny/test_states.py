@@ -71,3 +71,14 @@ def test_a_kill_while_packing_leaves_what_was_packed_before(atlas_folder, tmp_pa
         with pytest.raises(KeyboardInterrupt):
             states.pack_stage(tmp_path / "run", tmp_path / "out", "encoders")
     assert [path.read_bytes() for path in files] == before
+
+
+def test_what_is_exported_where_a_run_was_taken_up_is_the_same_file(atlas_folder, tmp_path):
+    """Else figures that were kept would be of another model."""
+    reid(atlas_folder, tmp_path / "run")
+    states.pack_stage(tmp_path / "run", tmp_path / "out", "encoders")
+    states.take_up(tmp_path / "out", tmp_path / "again")
+    for run in ("run", "again"):
+        head = ["reid", "--atlas", str(atlas_folder), "--out", str(tmp_path / run / "reid"), "--device", "cpu"]
+        train_identity.main([*head, "--no-figures", "--export", str(tmp_path / f"{run}.onnx")])
+    assert (tmp_path / "run.onnx").read_bytes() == (tmp_path / "again.onnx").read_bytes()
