@@ -48,11 +48,11 @@ def drawing_of(workflow: dict) -> TrajectoryDocument:
     return parse_document(text, **size).fitted(**size)
 
 
-def video_of(path: Path) -> np.ndarray:
-    """The frames [T, H, W, 3] that the workflow's first video has, without its paths."""
+def video_of(path: Path, *options: str) -> np.ndarray:
+    """The frames [T, H, W, 3] that the workflow's first video has, without its paths; ``options`` of `tora2 run`."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tora2", "run", str(path), "--output", folder]
-        subprocess.run([*command, "--set", f"Tora2Sampler.steps={STEPS}"], cwd=ROOT, check=True)
+        subprocess.run([*command, *options], cwd=ROOT, check=True)
         videos = sorted(file for file in Path(folder).rglob("*.mp4") if "_tracks" not in file.name)
         with av.open(str(videos[0])) as container:
             return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
@@ -87,7 +87,7 @@ def thumbnail(path: Path) -> Image.Image:
         still = Image.fromarray(enlarged(canvas_of(workflow, drawing)[None], drawing, 344)[0])
         square.paste(still, ((square.width - still.width) // 2, (square.height - still.height) // 2))
         return square
-    frames = enlarged(video_of(path), drawing, SIDE)
+    frames = enlarged(video_of(path, "--set", f"Tora2Sampler.steps={STEPS}"), drawing, SIDE)
     for place, index in enumerate(np.linspace(0, len(frames) - 1, 4).round().astype(int)):
         row, column = divmod(place, 2)
         square.paste(Image.fromarray(frames[index]), (column * (SIDE + GAP), row * (SIDE + GAP)))
