@@ -70,6 +70,21 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+@pytest.fixture
+def inside(real_comfyui):
+    """Runs a script of receivers/ in ComfyUI's Python and gives what it found, a JSON object after ``RESULT``."""
+
+    def run(name: str) -> dict:
+        script = Path(__file__).resolve().parent / "receivers" / name
+        command = [str(real_comfyui.python), str(script)]
+        result = subprocess.run(command, cwd=real_comfyui.folder, capture_output=True, text=True)
+        lines = [line for line in result.stdout.splitlines() if line.startswith("RESULT ")]
+        assert lines, result.stderr[-3000:]
+        return json.loads(lines[0].removeprefix("RESULT "))
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def server(real_comfyui, tmp_path_factory):
     base = tmp_path_factory.mktemp("comfyui")
