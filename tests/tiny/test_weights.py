@@ -81,6 +81,12 @@ def test_patch_tokens_tell_pictures_apart(held_out):
     assert found > 0.6
 
 
+THINGS = (
+    "red apple, cat, rocket, police car, dog, house, tree, key, guitar, banana, bicycle, umbrella, clock, pizza, horse, "
+    "fish, book, drum, crown, camera, bus, rabbit, hat, shoe, boat, lemon, bear, cow, tiger, flag"
+)
+
+
 def test_words_of_a_phrase_mean_the_same_in_other_captions():
     from transformers import AutoTokenizer, T5EncoderModel
 
@@ -88,13 +94,14 @@ def test_words_of_a_phrase_mean_the_same_in_other_captions():
 
     tokenizer = AutoTokenizer.from_pretrained(WEIGHTS / "tokenizer", local_files_only=True)
     model = T5EncoderModel.from_pretrained(WEIGHTS / "text_encoder", torch_dtype=torch.float32)
-    phrases = ["a red apple", "a cat", "a rocket", "a police car"]
+    phrases = [f"a {name}" for name in THINGS.split(", ")]
     texts = [[f"{p} and a house {where}" for p in phrases] for where in ("in the snow", "on a sandy beach")]
     with torch.no_grad():
         a, b = (pooled(model, tokenizer, t, [[p] for p in phrases], "cpu")[0] for t in texts)
     # Trained on with the transformer, the states of all phrases share a large part; what tells them apart counts.
     a, b = (torch.nn.functional.normalize(states - states.mean(0), dim=-1) for states in (a, b))
-    assert (a @ b.T).argmax(1).tolist() == [0, 1, 2, 3]
+    found = (a @ b.T).argmax(1) == torch.arange(len(phrases))
+    assert found.float().mean() > 0.4, "chance is 1 in 30; 53 % with the weights of 2026-11-22, 73 % before them"
 
 
 def test_the_tokenizers_config_is_one_that_transformers_4_reads(tmp_path):

@@ -36,7 +36,7 @@ def test_the_root_holds_comfyuis_door_and_nothing_else():
 def test_comfyui_imports_one_script_only():
     """It imports every *.js of the folder; *.mjs it leaves alone."""
     assert [path.relative_to(WEB).as_posix() for path in WEB.rglob("*.js")] == ["tora2.js"]
-    assert {path.suffix for path in WEB.rglob("*") if path.is_file()} <= {".js", ".mjs", ".md", ".png"}
+    assert {path.suffix for path in WEB.rglob("*") if path.is_file()} <= {".js", ".mjs", ".md", ".png", ".gif"}
 
 
 def test_only_the_host_knows_comfyui():

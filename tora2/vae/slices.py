@@ -137,15 +137,16 @@ class Slices:
             means.append(mean)
             counts.append(part.shape[-1])
             squares.append(part.var(-1, unbiased=False))
-        # A handful of numbers: merged on the CPU, because not every device has float64.
-        weights = torch.tensor(counts, dtype=torch.float64)[:, None, None] / sum(counts)
-        means_, variances = torch.stack(means).cpu().double(), torch.stack(squares).cpu().double()
+        # A handful of numbers: merged on the CPU where the device may lack float64.
+        where = x.device if x.device.type in ("cpu", "cuda", "meta") else torch.device("cpu")
+        weights = torch.tensor(counts, dtype=torch.float64, device=where)[:, None, None] / sum(counts)
+        means_, variances = torch.stack(means).to(where).double(), torch.stack(squares).to(where).double()
         mean = (weights * means_).sum(0)
         variance = (weights * (variances + (means_ - mean) ** 2)).sum(0)  # within the strips and between them
         deviation = (variance + norm.eps).rsqrt()
         each = channels // norm.num_groups
-        scale = deviation.repeat_interleave(each, 1) * norm.weight.cpu().double()
-        shift = norm.bias.cpu().double() - mean.repeat_interleave(each, 1) * scale
+        scale = deviation.repeat_interleave(each, 1) * norm.weight.to(where).double()
+        shift = norm.bias.to(where).double() - mean.repeat_interleave(each, 1) * scale
         scale, shift = scale.float().to(x.device), shift.float().to(x.device)
         return scale[..., None, None, None], shift[..., None, None, None]
 
