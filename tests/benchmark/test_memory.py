@@ -30,11 +30,11 @@ def test_every_phase_of_every_rung_and_smaller_caps_take_less(monkeypatch):
     monkeypatch.setattr(memory, "plan", smallest_for_one)
     kept = []
     job = Job(SIZE, steps=3)
-    rungs = measure_ladder(build, job, ["1", "80"], CPU, budget=Budget(None), keep=kept.append)[::-1]
+    rungs = measure_ladder(build, job, ["1", "80"], CPU, budget=Budget(None), keep=kept.append)
     assert (
-        [rung.name for rung in rungs] == ["80", "1"] and kept[-1] == rungs and not any(rung.refused for rung in rungs)
+        [rung.name for rung in rungs] == ["1", "80"] and kept[-1] == rungs and not any(rung.refused for rung in rungs)
     )
-    large, small = rungs
+    small, large = rungs
     assert tuple(large.peaks) == PHASES and all(value > 0 for value in large.seconds.values())
     assert "all models stay" in large.settings and "block by block" in small.settings and "slices" in small.settings
     assert small.peaks["denoise"] < large.peaks["denoise"]
@@ -111,15 +111,26 @@ def test_no_error_ends_the_ladder(monkeypatch, capsys):
     assert len(made) == 2, "anew after a failure, and not at all for what is refused"
 
 
-def test_models_with_half_their_hooks_are_not_used_again(monkeypatch):
-    def half(*_):
-        raise torch.OutOfMemoryError("CUDA out of memory.")
+def test_a_small_rung_leaves_no_hooks_for_a_larger_one(monkeypatch):
+    def bring(module, device):
+        bring_in_blocks(module, device)
+        brought.append(type(module).__name__)
+        if len(brought) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr(memory, "plan", lambda cap, *given, **options: PLAN(0, *given, text_encoder="gpu", **options))
-    monkeypatch.setattr(memory, "bring_in_blocks", half)
-    made = []
-    rungs = measure_ladder(lambda: made.append(1) or build(), Job(SIZE, steps=1), ["8", "6"], CPU, budget=Budget(None))
-    assert len(made) == 2 and all("out of memory in text" in rung.refused for rung in rungs)
+    bring_in_blocks, brought, made = memory.bring_in_blocks, [], []
+    caps = {2 * GIB: 0, 80 * GIB: 80 * GIB}  # what the plan is told: the small shape fits anywhere
+    monkeypatch.setattr(memory, "plan", lambda cap, *given: PLAN(caps[cap], *given, text_encoder="gpu"))
+    monkeypatch.setattr(memory, "bring_in_blocks", bring)
+    names = ["2", "2", "80"]
+    models = build()
+    rungs = measure_ladder(lambda: made.append(1) or models, Job(SIZE, steps=1), names[:1], CPU, budget=Budget(None))
+    assert "out of memory in text" in rungs[0].refused
+    rungs = measure_ladder(lambda: models, Job(SIZE, steps=1), names[1:], CPU, budget=Budget(None))
+    assert not any(rung.refused for rung in rungs) and len(brought) == 3, "text encoder twice, transformer once"
+    hooks = [part._diffusers_hook.hooks for part in models.transformer.modules() if hasattr(part, "_diffusers_hook")]
+    assert hooks and not any(hooks)
+    assert "whole" in rungs[1].settings and "whole" not in rungs[0].settings
 
 
 def test_a_rung_ends_at_the_deadline_and_keeps_its_phases(monkeypatch):

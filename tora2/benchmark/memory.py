@@ -20,7 +20,7 @@ from ..acceleration.settings import QUANTIZATIONS
 from ..conditions import VideoSize
 from ..errors import Tora2Error
 from ..memory.estimates import GIB, IN_FLIGHT, Shape, Weights
-from ..memory.offloading import bring_in_blocks, largest_layer
+from ..memory.offloading import bring_in_blocks, bring_whole, largest_layer
 from ..memory.plan import Plan, plan
 from ..stages import denoise
 from ..vae import decode_frames, encode_frames
@@ -29,7 +29,8 @@ from .meter import Meter
 from .timing import Budget, OutOfTime, indexed
 from .turns import ended, free
 
-LADDER = ("80", "48", "24", "16", "12", "8", "6", "12+int8_weights", "6+int8_weights")
+LADDER = ("6", "80", "24", "12", "16", "8", "48", "12+int8_weights", "6+int8_weights")
+"""In the order of what they are worth, should time run out; 48 is expected to get the settings of 80."""
 TIMED_STEPS = 2
 PHASES = ("text", "encode", "denoise", "decode")
 T5_SMALL = {"d_model": 64, "d_ff": 128, "num_heads": 4, "d_kv": 16, "num_layers": 2, "vocab_size": 128}
@@ -59,18 +60,11 @@ class Rung:
 
 @dataclass
 class Models:
-    """On the CPU, each brought when its phase runs.
-
-    Attributes:
-        in_blocks: those that come layer by layer; that stays so.
-        sound: False while hooks are being put on one: if that ends early, the models are of no use any more.
-    """
+    """On the CPU, each brought when its phase runs."""
 
     text_encoder: Any
     transformer: Any
     vae: Any
-    in_blocks: set[str] = field(default_factory=set)
-    sound: bool = True
 
 
 def measure_ladder(
@@ -83,7 +77,7 @@ def measure_ladder(
     progress: Callable[[str], None] = lambda text: None,
     keep: Callable[[Sequence[Rung]], None] = lambda rungs: None,
 ) -> list[Rung]:
-    """Run the whole job on every rung, larger ones first: what once goes in blocks stays so.
+    """Run the whole job on every rung, in their order but for quantization, which makes the models anew.
 
     A rung that cannot run is a row with its reason, whatever the error: what was measured before must not be lost.
 
@@ -94,7 +88,7 @@ def measure_ladder(
         Tora2Error: a rung that is none.
     """
     device = indexed(device)
-    asked = sorted((parse_rung(name) for name in rungs), key=lambda r: (QUANTIZATIONS.index(r[2]), -r[1]))
+    asked = sorted((parse_rung(name) for name in rungs), key=lambda rung: QUANTIZATIONS.index(rung[2]))
     found: dict[str, Rung] = {}
     models, quantized, longest = None, None, 0.0
     slowest: dict[str, float] = {}
@@ -105,7 +99,7 @@ def measure_ladder(
         try:
             budget.require(longest)
             check_quantization(quantization, device)  # before models are made for nothing
-            if models is None or not models.sound or quantized != quantization:
+            if models is None or quantized != quantization:
                 models = None
                 free()  # two sets of models may not fit beside one another
                 made = build()
@@ -173,7 +167,7 @@ def _run(
     parts = {name: getattr(models, name) for name in ("transformer", "text_encoder", "vae")}
     weights = Weights(*map(stored_bytes, parts.values()), max(map(largest_layer, list(parts.values())[:2])))
     shape = Shape.of(models.transformer, models.vae.config.block_out_channels[0])
-    chosen = plan(cap, job.size, weights, shape, job.videos, blocks="transformer" in models.in_blocks)
+    chosen = plan(cap, job.size, weights, shape, job.videos)
     rung.settings = chosen.describe()
     rung.estimates = {"text": chosen.text_bytes, "denoise": chosen.denoising_bytes, "vae": chosen.vae_bytes}
     with Meter(device, cap) as meter:
@@ -243,14 +237,10 @@ _PHASES = {"text": _text, "encode": _encode, "denoise": _denoise, "decode": _dec
 
 def _bring(models: Models, name: str, place: str, device: torch.device, meter: Meter) -> torch.device:
     module: nn.Module = getattr(models, name)
-    if place == "cpu" and name not in models.in_blocks:
+    if place == "cpu":
         return torch.device("cpu")
-    if name in models.in_blocks or place == "blocks":
-        if name not in models.in_blocks:
-            models.sound = False
-            bring_in_blocks(module, device)
-            models.in_blocks.add(name)
-            models.sound = True
+    if place == "blocks":
+        bring_in_blocks(module, device)
         meter.weights = IN_FLIGHT * largest_layer(module)
         return device
     module.to(device)
@@ -259,9 +249,9 @@ def _bring(models: Models, name: str, place: str, device: torch.device, meter: M
 
 
 def _away(models: Models) -> None:
-    for name in ("text_encoder", "transformer", "vae"):
-        if name not in models.in_blocks:
-            getattr(models, name).to("cpu")
+    bring_whole(models.text_encoder)
+    bring_whole(models.transformer)
+    models.vae.to("cpu")
     free()
 
 
