@@ -37,6 +37,15 @@ class Given:
     def config(self) -> dict[str, Any]:
         return base_config(self.args.shape, self.size)
 
+    def telling(self, table: Callable[[Sequence[Any]], str]) -> Callable[[Sequence[Any]], None]:
+        """``keep`` that also tells of the row that came last."""
+
+        def keep(rows: Sequence[Any]) -> None:
+            self.keep(rows)
+            say(table(rows[-1:]))
+
+        return keep
+
 
 def check(args: argparse.Namespace, size: VideoSize) -> None:
     """Refuse wrong words before anything is built.
@@ -69,17 +78,13 @@ def loops(given: Given) -> list[Any]:
     args = given.args
     options = {"guidance_batch": "in sequence", "keep_modulations": False} if args.low_memory else {}
 
-    def keep(rows: Sequence[Any]) -> None:
-        given.keep(rows)
-        say(loops_table(rows[-1:]))
-
     rows = measure_loops(
         partial(random_transformer, given.config, given.device, given.dtype),
         Job(given.size, args.steps, args.entities, args.videos, **options),
         [Variant.parse(text) for text in args.variants],
         budget=given.budget,
         progress=say,
-        keep=keep,
+        keep=given.telling(loops_table),
     )
     _show(loops_table(rows))
     return rows
@@ -94,11 +99,6 @@ def attention(given: Given) -> list[Any]:
 
 def memory(given: Given) -> list[Any]:
     args = given.args
-
-    def keep(rows: Sequence[Any]) -> None:
-        given.keep(rows)
-        say(ladder_table(rows[-1:]))
-
     rows = measure_ladder(
         partial(random_models, given.config, given.device, given.dtype, args.shape == "5b"),
         Job(given.size, args.steps, args.entities, args.videos),
@@ -106,7 +106,7 @@ def memory(given: Given) -> list[Any]:
         given.device,
         budget=given.budget,
         progress=say,
-        keep=keep,
+        keep=given.telling(ladder_table),
     )
     _show(ladder_table(rows))
     return rows
