@@ -81,7 +81,7 @@ class OptimizerConfig:
 
     Attributes:
         name: adamw, as in the paper, or muon: linear layers' matrices by Muon, all else by AdamW. Muon's updates are
-            scaled to AdamW's size, so the rates mean the same. It learns faster from scratch.
+            scaled to AdamW's size, so the rates mean the same.
         rate: of the adapter; ``base_rate`` and ``text_rate`` of the base and the text encoder, 0 takes ``rate``.
         warm_up: steps of linear rise. decay: constant, cosine or linear fall to ``floor`` * rate at the last step,
             from step ``decay_begin`` on (or from the end of the rise, if that is later).
