@@ -42,7 +42,7 @@ def tokenizer(tmp_path_factory):
 def real_tokenizer():
     folder = Path(os.environ.get("COMFYUI_PATH", "/nonexistent")) / "comfy" / "text_encoders" / "t5_tokenizer"
     if not folder.is_dir():
-        pytest.skip("the real T5 tokenizer comes with ComfyUI: set COMFYUI_PATH")
+        pytest.skip("set COMFYUI_PATH to a ComfyUI checkout to run this: the real T5 tokenizer comes with it")
     return T5TokenizerFast.from_pretrained(str(folder), local_files_only=True)
 
 

@@ -14,7 +14,7 @@ def torchvision():
     try:
         import torchvision
     except (ImportError, RuntimeError):
-        pytest.skip("torchvision is not installed")
+        pytest.skip("install the torchvision that belongs to this torch, and onnx, to run this")
     return torchvision
 
 

@@ -34,8 +34,6 @@ def with_inputs(prompt: dict, kind: str, **values) -> dict:
 @pytest.fixture
 def tiny_prompt(definitions):
     def convert(path: Path) -> dict:
-        if "tora2-tiny" not in definitions["Tora2LoadModel"]["input"]["required"]["model"][1]["options"]:
-            pytest.skip("tora2-tiny has no weights yet")
         return with_inputs(to_prompt(workflow(path), definitions), "Tora2Sampler", steps=STEPS)
 
     return convert
@@ -80,7 +78,7 @@ def test_tiny_workflows_run(server, tiny_prompt, path):
     prompt = tiny_prompt(path)
     done = server.run(prompt)
     if "needs OpenCV" in str(done["status"]["messages"]):
-        pytest.skip("this ComfyUI has no OpenCV")
+        pytest.skip("install opencv-python-headless into this ComfyUI's Python to run this")
     assert done["status"]["status_str"] == "success", done["status"]["messages"]
     videos = [file for output in done["outputs"].values() for file in output.get("images", ()) if "mp4" in str(file)]
     assert len(videos) == sum(node["class_type"] == "SaveVideo" for node in prompt.values()) > 0

@@ -67,7 +67,7 @@ def test_types():
     compiler = TYPES / "node_modules" / "typescript" / "bin" / "tsc"
     node = shutil.which("node")
     if not compiler.is_file() or node is None:
-        pytest.skip("types are checked after `npm ci --prefix tests/web` (Node 20 or newer)")
+        pytest.skip("run `npm ci --prefix tests/web` (Node 20 or newer) to check the types")
     command = [node, str(compiler), "--project", str(TYPES / "tsconfig.json"), "--pretty", "false"]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=os.environ | {"NO_COLOR": "1"})
     assert done.returncode == 0, done.stdout[-6000:]
