@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 import tora2.tiny
 from tora2.tiny.assets import Atlas
-from tora2.tiny.encode_clips import Encoders, encode, latent_weights
+from tora2.tiny.encode_clips import ENTITY_WEIGHT, Encoders, encode, latent_weights
 from tora2.tiny.world import World
 from tora2.training.shards import Shards
 
@@ -22,8 +22,8 @@ def test_entities_weigh_more_and_the_mean_is_one():
     weights = latent_weights(masks)
     assert weights.shape == (1, 2, 1, 4, 4)
     assert weights.mean() == pytest.approx(1.0)
-    assert weights[0, 0, 0, 0, 0] == pytest.approx(4 * weights[0, 0, 0, 3, 3].item())
-    assert weights[0, 1, 0, 3, 3] == pytest.approx(4 * weights[0, 1, 0, 0, 0].item())
+    assert weights[0, 0, 0, 0, 0] == pytest.approx(ENTITY_WEIGHT * weights[0, 0, 0, 3, 3].item())
+    assert weights[0, 1, 0, 3, 3] == pytest.approx(ENTITY_WEIGHT * weights[0, 1, 0, 0, 0].item())
 
 
 @torch.no_grad()

@@ -46,18 +46,6 @@ def test_a_run_writes_metrics_checkpoints_and_an_adapter(unbroken):
     assert torch.equal(adapter["binding.motion_gate"], average["transformer.binding.motion_gate"])
 
 
-def test_muon_learns_and_is_resumed_bit_for_bit(data, tmp_path):
-    muon = {"name": "muon", "rate": 1e-3}
-    whole, broken = (run_config(data, tmp_path / name, optimizer=muon) for name in ("whole", "broken"))
-    train(whole)
-    train(broken, minutes=0)
-    assert train(broken, resume=True).step == 4
-    assert equal_files(tmp_path / "whole", tmp_path / "broken", "weights.safetensors")
-    stored = torch.load(last(tmp_path / "whole") / "optimizer.pt", weights_only=True)["parameters"]
-    kinds = {frozenset(values) for values in stored.values()}
-    assert {"momentum_buffer"} in kinds and {"step", "exp_avg", "exp_avg_sq"} in kinds
-
-
 def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(data, unbroken, tmp_path):
     config = run_config(data, tmp_path)
     train(config, minutes=0)

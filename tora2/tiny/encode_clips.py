@@ -28,7 +28,7 @@ from .world import World, WorldBatch
 
 PER_SHARD = 64
 MOST_WORDS = 8
-ENTITY_WEIGHT = 4.0
+ENTITY_WEIGHT = 8.0
 
 
 class Encoders:

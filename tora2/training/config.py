@@ -16,7 +16,6 @@ from .step import Recipe
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 DECAYS = ("constant", "cosine", "linear")
-OPTIMIZERS = ("adamw", "muon")
 
 
 @dataclass(frozen=True)
@@ -77,11 +76,9 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """The optimizer and its learning rate.
+    """AdamW and its learning rate.
 
     Attributes:
-        name: adamw, as in the paper, or muon: linear layers' matrices by Muon, all else by AdamW. Muon's updates are
-            scaled to AdamW's size, so the rates mean the same.
         rate: of the adapter; ``base_rate`` and ``text_rate`` of the base and the text encoder, 0 takes ``rate``.
         warm_up: steps of linear rise. decay: constant, cosine or linear fall to ``floor`` * rate at the last step,
             from step ``decay_begin`` on (or from the end of the rise, if that is later).
@@ -89,7 +86,6 @@ class OptimizerConfig:
         ema: decay of the averaged weights; 0 keeps no average.
     """
 
-    name: str = "adamw"
     rate: float = 3e-6
     base_rate: float = 0.0
     text_rate: float = 0.0
@@ -294,7 +290,6 @@ def _check(config: TrainingConfig, where: str) -> None:
         ("run.precision", config.run.precision, PRECISIONS),
         ("run.export_dtype", config.run.export_dtype, PRECISIONS),
         ("model.frozen_dtype", config.model.frozen_dtype, PRECISIONS),
-        ("optimizer.name", optimizer.name, OPTIMIZERS),
         ("optimizer.decay", optimizer.decay, DECAYS),
     ):
         if value not in choices:

@@ -21,8 +21,7 @@ from .config import TrainingConfig, learning_rate
 from .distribution import callable_in_parts, is_sharded, make_accelerator, prepare
 from .draws import Draws, draw_per_clip, mix, without_noise
 from .metrics import Metrics
-from .module import trained_parameters
-from .optimizers import make_optimizer
+from .module import parameter_groups, trained_parameters
 from .shards import join, micro_batches
 from .slices import Slice
 
@@ -85,9 +84,15 @@ class Trainer:
             "text": rates.text_rate or rates.rate,
         }
 
-        self.wrapped, self.optimizer = prepare(
-            self.accelerator, self.module, lambda module: make_optimizer(module, rates, self.rates)
-        )
+        def optimizer(module: nn.Module) -> torch.optim.Optimizer:
+            return torch.optim.AdamW(
+                parameter_groups(module, self.rates),
+                betas=rates.betas,
+                eps=rates.epsilon,
+                weight_decay=rates.weight_decay,
+            )
+
+        self.wrapped, self.optimizer = prepare(self.accelerator, self.module, optimizer)
         self.module = self.built.module = self.accelerator.unwrap_model(self.wrapped)
         self.parameters = trained_parameters(self.module)
         self.step = self.place = self.skipped = self.skipped_in_a_row = self.rise_from = 0
