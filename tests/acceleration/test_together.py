@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from diffusers import FirstBlockCacheConfig, PyramidAttentionBroadcastConfig, TaylorSeerCacheConfig
+from diffusers import FirstBlockCacheConfig, MagCacheConfig, PyramidAttentionBroadcastConfig, TaylorSeerCacheConfig
 from small_models import scheduler, trained, transformer
 
 from tora2.acceleration import compiling
@@ -126,8 +126,9 @@ def test_what_is_kept_is_reported_to_the_byte():
         (FirstBlockCacheConfig(threshold=1e9), 1),
         (TaylorSeerCacheConfig(2, 2, taylor_factors_dtype=torch.float32, cache_identifiers=[TAYLOR]), 6),
         (PyramidAttentionBroadcastConfig(2, current_timestep_callback=lambda: 500), 6),
+        (MagCacheConfig(0.06, max_skip_steps=2, retention_ratio=0.0, num_inference_steps=6, mag_ratios=[1.0] * 6), 2),
     ],
-    ids=["first block", "taylor", "pyramid"],
+    ids=["first block", "taylor", "pyramid", "magnitude"],
 )
 def test_diffusers_caches_run_on_our_block_and_see_its_conditions(config, calls):
     """The block is registered, so they can be switched on from Python; presets do without them (see README)."""
