@@ -32,6 +32,7 @@ from .stages import (
 from .stages.denoising import DenoisingStep
 from .trajectories import TrajectoryDocument, parse_document
 from .vae import SLICINGS
+from .vae.convolution import use_conv3d
 
 
 @dataclass
@@ -71,6 +72,7 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
             tokenizer=tokenizer, text_encoder=text_encoder, vae=vae, transformer=transformer, scheduler=scheduler
         )
         self.register_to_config(flow_sigma=flow_sigma, flow_window=flow_window)
+        use_conv3d(vae)
         self.video_processor = VideoProcessor(vae_scale_factor=8)
         self.identity_encoders: IdentityEncoders | None = None
         self._interrupt = False

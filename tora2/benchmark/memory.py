@@ -24,6 +24,7 @@ from ..memory.offloading import bring_in_blocks, bring_whole, largest_layer
 from ..memory.plan import Plan, plan
 from ..stages import denoise
 from ..vae import decode_frames, encode_frames
+from ..vae.convolution import use_conv3d
 from .loops import Job, dpm_scheduler, random_conditioning
 from .meter import Meter
 from .timing import Budget, OutOfTime, indexed
@@ -150,7 +151,9 @@ def random_models(config: dict[str, Any], device: torch.device | str, dtype: tor
     for name, parameter in text_encoder.named_parameters():  # as it is loaded: transformers keeps these in float32
         if ".wo." in name:
             parameter.data = parameter.data.float()
-    return Models(text_encoder.to("cpu"), transformer, build(AutoencoderKLCogVideoX, blocks, device, dtype).to("cpu"))
+    vae = build(AutoencoderKLCogVideoX, blocks, device, dtype).to("cpu")
+    use_conv3d(vae)
+    return Models(text_encoder.to("cpu"), transformer, vae)
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from ..errors import CheckpointError
+from ..vae.convolution import use_conv3d
 from .headers import Header, read_header, read_json, weight_files
 from .identify import T5, VAE, expect, identify
 from .sources import ModelSource
@@ -91,6 +92,7 @@ def load_vae(source: ModelSource, dtype: torch.dtype | None) -> nn.Module:
     vae = build(lambda: AutoencoderKLCogVideoX(**_arguments(AutoencoderKLCogVideoX, config)))
     fill(vae, StoredTensors(files), dtype, "CogVideoX's VAE")
     check_no_meta(vae, "VAE")
+    use_conv3d(vae)
     return vae
 
 

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .convolution import conv3d
+
 STRIP_ELEMENTS = 24 * 2**20
 """Numbers in a strip: 28 rows of nine frames of 720 px with 128 channels. Half a dozen such strips live at a time."""
 
@@ -77,7 +79,7 @@ class Slices:
                 convolution = block.conv_shortcut
 
                 def shortcut(start: int, stop: int) -> torch.Tensor:
-                    return F.conv3d(x[..., start:stop, :], convolution.weight, convolution.bias)
+                    return conv3d(x[..., start:stop, :], convolution.weight, convolution.bias)
 
         return self._causal(block.conv2, self._normed(block.norm2, block.nonlinearity, h, z), h, shortcut)
 
@@ -102,7 +104,7 @@ class Slices:
             if before:
                 seen[..., start:stop, :] = part[:, :, -before:, start - first : stop - first]
             padding = (0, layer.height_pad, layer.width_pad)
-            part = F.conv3d(part, conv.weight, conv.bias, padding=padding)[..., start - first : stop - first, :]
+            part = conv3d(part, conv.weight, conv.bias, padding=padding)[..., start - first : stop - first, :]
             result[..., start:stop, :] = part if add is None else part + add(start, stop)
         if before:
             self._cache[layer] = seen
@@ -114,7 +116,7 @@ class Slices:
         scale, shift = self._statistics(group_norm, x)
         if z is not None:
             # One by one by one: before spreading the latents over the picture is the same as after, and 64 times less.
-            factor, offset = (F.conv3d(z, c.conv.weight, c.conv.bias) for c in (norm.conv_y, norm.conv_b))
+            factor, offset = (conv3d(z, c.conv.weight, c.conv.bias) for c in (norm.conv_y, norm.conv_b))
 
         def rows(start: int, stop: int) -> torch.Tensor:
             part = x[..., start:stop, :]
