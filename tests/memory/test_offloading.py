@@ -11,6 +11,7 @@ from tora2.conditions import VideoSize
 from tora2.memory import offloading
 from tora2.memory.estimates import IN_FLIGHT
 from tora2.memory.offloading import bring_in_blocks, bring_whole, largest_layer, prefetching
+from tora2.memory.ram import KEPT_FREE
 from tora2.stages import bind_entities, denoise, encode_motion, encode_text
 from tora2.trajectories import parse_document
 
@@ -120,6 +121,29 @@ def test_a_model_can_be_made_whole_again():
     assert torch.equal(run_small(model, steps=2), expected)
     bring_in_blocks(model, CPU)
     assert torch.equal(run_small(model, steps=2), expected), "and come in blocks once more"
+
+
+@torch.no_grad()
+def test_it_works_without_accelerate_which_comfyui_does_not_bring(monkeypatch):
+    from diffusers.hooks import group_offloading
+
+    expected = run_small(trained(transformer()), steps=2)
+    monkeypatch.delattr(group_offloading, "send_to_device")  # as where accelerate is not installed
+    model = trained(transformer())
+    bring_in_blocks(model, CPU)
+    assert torch.equal(run_small(model, steps=2), expected)
+    nested = ({"a": [torch.zeros(2)], "b": None}, "text", 3)
+    moved = group_offloading.send_to_device(nested, torch.device("meta"), non_blocking=True)
+    assert moved[0]["a"][0].is_meta and moved[0]["b"] is None and moved[1:] == ("text", 3)
+
+
+def test_weights_are_pinned_where_they_leave_enough(monkeypatch):
+    psutil, model = pytest.importorskip("psutil"), transformer()
+    free = SimpleNamespace(available=KEPT_FREE + 2**40)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    assert not prefetching(model, torch.device("cuda"))["low_cpu_mem_usage"]
+    free.available = KEPT_FREE
+    assert prefetching(model, torch.device("cuda"))["low_cpu_mem_usage"]
 
 
 def test_the_largest_layer():

@@ -12,6 +12,9 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_map_only
+
+from .ram import fits_in_ram
 
 OLDEST_PREFETCH = (0, 42)
 """The first diffusers known to bring a layer by itself that is called out of the order in which it would be fetched."""
@@ -19,8 +22,10 @@ OLDEST_PREFETCH = (0, 42)
 
 def bring_in_blocks(module: nn.Module, device: torch.device) -> None:
     """Put hooks on a module that bring each layer to ``device`` for its ``forward``."""
-    from diffusers.hooks import apply_group_offloading
+    from diffusers.hooks import apply_group_offloading, group_offloading
 
+    if not hasattr(group_offloading, "send_to_device"):  # it is accelerate's, which ComfyUI does not bring
+        group_offloading.send_to_device = _send_to_device
     # Which layers run differs from job to job; diffusers warns of those that the first job had no use for.
     logging.getLogger("diffusers.hooks.group_offloading").addFilter(_concerns_us)
     apply_group_offloading(module, onload_device=device, offload_type="leaf_level", **prefetching(module, device))
@@ -63,14 +68,15 @@ def largest_layer(module: nn.Module) -> int:
 
 
 def _fits_pinned(module: nn.Module) -> bool:
-    """Pinned memory cannot be swapped out: only where it is at most half of what is free."""
+    """Pinned memory cannot be swapped out, but without it every layer is copied to such memory each time it comes."""
     from ..acceleration.quantization import stored_bytes
 
-    try:
-        import psutil
-    except ImportError:
-        return False
-    return stored_bytes(module) < psutil.virtual_memory().available / 2
+    return bool(fits_in_ram(stored_bytes(module)))
+
+
+def _send_to_device(values: Any, device: torch.device, non_blocking: bool = False) -> Any:
+    """Every tensor in nested tuples, lists and dicts; what accelerate's function of that name does."""
+    return tree_map_only(torch.Tensor, lambda tensor: tensor.to(device, non_blocking=non_blocking), values)
 
 
 def _concerns_us(record: logging.LogRecord) -> bool:
