@@ -38,7 +38,7 @@ class Tora2LoadModel(io.ComfyNode):
                     default="auto",
                     tooltip=(
                         "Number format of the weights. auto: bfloat16 where the device computes it well, else float16 "
-                        "on a GPU and float32 on a CPU. CogVideoX-5B was trained in bfloat16."
+                        "where ComfyUI trusts the device with it, else float32. CogVideoX-5B was trained in bfloat16."
                     ),
                     advanced=True,
                 ),
@@ -61,7 +61,7 @@ class Tora2LoadModel(io.ComfyNode):
                     tooltip=(
                         "Kernel of the attention. auto: cuDNN's on Hopper GPUs and newer, else what PyTorch takes. "
                         "sage and flash_attn need their packages. Each is checked against plain attention at the first "
-                        "use and refused if it is wrong."
+                        "use: a wrong one is refused, and auto takes PyTorch's own instead and says so in the log."
                     ),
                     advanced=True,
                 ),

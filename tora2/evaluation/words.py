@@ -79,7 +79,7 @@ def generate(
     """A video [T, 3, H, W] in 0..1 of the caption and nothing else."""
     transformer = bundle.transformer
     prompt = scene.caption if way == WAYS[0] else scene.other_caption
-    text = encode_text(bundle.text_encoder, bundle.tokenizer, prompt, "", transformer.config.max_text_seq_length)
+    text = encode_text(bundle.text_encoder, bundle.tokenizer, prompt, "", bundle.max_text_length)
     conditioning = bind_entities(transformer, text, None, None)
     frames, _, height, width = scene.truth.shape
     latents = denoise(

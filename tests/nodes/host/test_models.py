@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pytest
 import torch
 
 from tora2.conditions import VideoSize
+from tora2.memory.estimates import GIB, RESERVE
 
 
 def test_components_that_work_together_are_loaded_together(host, model, monkeypatch):
@@ -23,7 +25,7 @@ def test_precision(host, monkeypatch):
     monkeypatch.setattr(host.models.management, "get_torch_device", lambda: torch.device("cpu"))
     monkeypatch.setattr(host.models.management, "should_use_bf16", lambda device: False)
     assert host.models.resolve_precision("auto") is torch.float32
-    monkeypatch.setattr(host.models.management, "is_device_cpu", lambda device: False)
+    monkeypatch.setattr(host.models.management, "should_use_fp16", lambda device: True)
     assert host.models.resolve_precision("auto") is torch.float16
     monkeypatch.setattr(host.models.management, "should_use_bf16", lambda device: True)
     assert host.models.resolve_precision("auto") is torch.bfloat16
@@ -101,3 +103,30 @@ def test_no_more_is_free_than_the_device_has(host, model, monkeypatch):
     large = SimpleNamespace(device=here, model=object(), model_loaded_memory=lambda: 40 * 2**30)
     monkeypatch.setattr(management, "current_loaded_models", [gone, large])
     assert model.plan(VideoSize(49, 480, 720), 1).free == 16 * 2**30
+
+
+def test_the_host_is_asked_for_what_the_plan_reckons_with(host, model, monkeypatch):
+    asked = []
+    monkeypatch.setattr(host.models, "weight_bytes", lambda module: 0)
+    monkeypatch.setattr(
+        host.models.management, "load_models_gpu", lambda models, memory_required, **_: asked.append(memory_required)
+    )
+    model.component("vae", memory=5 * GIB)
+    assert asked == [5 * GIB + RESERVE]
+
+
+@pytest.mark.parametrize("enough, kept", [(True, True), (None, True), (False, False)])
+def test_the_text_encoder_is_forgotten_where_ram_is_short(host, model, monkeypatch, enough, kept):
+    needed = []
+    monkeypatch.setattr(host.models, "fits_in_ram", lambda bytes_: needed.append(bytes_) or enough)
+    text_encoder = model.bundle.text_encoder
+    model.bundle._loaders = {"text_encoder": lambda: text_encoder}
+    model.components("text_encoder", "tokenizer")
+    assert not needed, "its own turn"
+    model.component("transformer")
+    assert model.bundle.is_loaded("text_encoder") is kept
+    assert needed == [0], "it is on the CPU, and the transformer is there"
+    assert model.component("text_encoder") is text_encoder
+    model.bundle._loaders = {}
+    model.component("transformer")
+    assert model.bundle.is_loaded("text_encoder"), "what was made in memory is not forgotten"
