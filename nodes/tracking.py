@@ -6,12 +6,10 @@ import torch
 from comfy_api.latest import io
 
 from ..tora2.conditions import PersonalizationConditions
+from ..tora2.tracking.settings import STARTS, TRACKERS
 from ..tora2.trajectories import DEFAULT_FPS, MAX_TRACKS, TrajectoryDocument, to_coordinates, to_tracks
 from ..tora2.trajectories.overlay import draw_trajectories
 from . import host, sockets
-
-POINTS = ("even", "features")
-TRACKERS = ("auto", "points", "appearance")
 
 
 class Tora2MeasureTrajectories(io.ComfyNode):
@@ -111,7 +109,7 @@ class Tora2TrajectoriesFromVideo(io.ComfyNode):
                 io.Image.Input("images", tooltip="The video's pictures. Size and length of the drawing are theirs."),
                 io.Combo.Input(
                     "points",
-                    options=list(POINTS),
+                    options=list(STARTS),
                     default="even",
                     tooltip=(
                         "What is followed from the first picture on: even spreads the points over it (or the mask); "

@@ -128,17 +128,16 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
         Raises:
             Tora2Error: any input that does not fit, in one sentence.
         """
-        device = self._execution_device
         document = parse_document(trajectories) if isinstance(trajectories, str) else trajectories
         text = encode_text(
-            self._on(self.text_encoder, device),
+            self._on(self.text_encoder),
             self.tokenizer,
             prompt,
             negative_prompt,
             self.transformer.config.max_text_seq_length,
         )
         # Each big model is brought once, in this order, and with model offloading none beside another.
-        vae = self._on(self.vae, device) if document is not None or first_frame is not None else self.vae
+        vae = self._on(self.vae) if document is not None or first_frame is not None else self.vae
         motion = None
         if document is not None:
             motion = encode_motion(
@@ -154,7 +153,7 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
         image_latents = None
         if first_frame is not None:
             image_latents = encode_first_frame(vae, _to_tensor(first_frame), size)
-        transformer = self._on(self.transformer, device)
+        transformer = self._on(self.transformer)
         personalization = self._personalize(entities) if entities else None
         conditioning = bind_entities(transformer, text, motion, personalization)
 
@@ -217,7 +216,7 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
                 return interrupted.latents.transpose(1, 2) / options["scaling_factor"]
 
     def _frames(self, latents: torch.Tensor, output_type: str):
-        vae = self._on(self.vae, self._execution_device)
+        vae = self._on(self.vae)
         pixels = decode(vae, latents, self._slicing(vae))
         videos = rearrange(pixels, "(b t) h w c -> b c t h w", b=latents.shape[0])
         return self.video_processor.postprocess_video(videos * 2 - 1, output_type=output_type)
@@ -227,7 +226,7 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
         """``vae.enable_tiling()``, as in diffusers, asks for little memory; ours has no seams."""
         return SLICINGS[1] if vae.use_tiling else SLICINGS[0]
 
-    def _on(self, module: Any, device: torch.device) -> Any:
+    def _on(self, module: Any) -> Any:
         """The module itself; with model offloading its hook moves it, since the stages also call its parts."""
         hook = getattr(module, "_hf_hook", None)
         if hook is not None:

@@ -21,7 +21,7 @@ def test_every_schedule_can_be_run(name, steps):
 
 
 def test_a_rule_is_a_schedule():
-    assert Preset("", warmup=0.2, period=3, tail=2).schedule(15) == "FFF..F..F..F.FF"
+    assert Preset(warmup=0.2, period=3, tail=2).schedule(15) == "FFF..F..F..F.FF"
     assert PRESETS["exact"].schedule(50) == "F" * 50
 
 
@@ -47,7 +47,7 @@ def test_impossible_intervals_are_refused(interval):
 
 
 def test_names():
-    own = Preset("mine", 0.5, 2)
+    own = Preset(0.5, 2)
     assert preset(own) is own and preset("exact") is PRESETS["exact"]
     with pytest.raises(AccelerationError, match="exact, balanced, fast"):
         preset("turbo")

@@ -7,7 +7,6 @@ import torch
 
 from tora2.errors import EncoderError
 from tora2.personalization.face import FaceEncoder
-from tora2.personalization.onnx_session import onnx_providers
 
 insightface_app = pytest.importorskip("insightface.app")
 
@@ -173,15 +172,3 @@ def test_a_missing_package_says_what_to_install(pack, monkeypatch, module):
         monkeypatch.delitem(sys.modules, "insightface.app")
     with pytest.raises(EncoderError, match="pip install"):
         FaceEncoder(pack)
-
-
-def test_providers_follow_the_device(monkeypatch):
-    import onnxruntime
-
-    assert onnx_providers() == onnx_providers("cpu") == onnx_providers("mps") == ["CPUExecutionProvider"]
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    assert onnx_providers("cuda:1") == ["CPUExecutionProvider"]
-    monkeypatch.setattr(
-        onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    )
-    assert onnx_providers("cuda:1") == [("CUDAExecutionProvider", {"device_id": 1}), "CPUExecutionProvider"]

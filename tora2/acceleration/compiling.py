@@ -10,7 +10,7 @@ import torch
 from ..errors import AccelerationError
 
 
-def compile_blocks(transformer: Any, *, backend: str = "inductor", mode: str | None = None) -> None:
+def compile_blocks(transformer: Any, *, backend: str = "inductor") -> None:
     """Compile the block, so that 42 layers share one graph.
 
     The graph depends on the video's size, on the number of videos in a batch and on which conditions there are, not on
@@ -18,7 +18,6 @@ def compile_blocks(transformer: Any, *, backend: str = "inductor", mode: str | N
 
     Args:
         backend: of torch.compile; tests use ``eager`` and ``aot_eager``.
-        mode: of torch.compile, e.g. ``max-autotune-no-cudagraphs``.
 
     Raises:
         AccelerationError: this machine cannot compile.
@@ -27,7 +26,7 @@ def compile_blocks(transformer: Any, *, backend: str = "inductor", mode: str | N
         return
     if backend == "inductor":
         check_compiler(transformer.device)
-    transformer.compile_repeated_blocks(backend=backend, mode=mode)
+    transformer.compile_repeated_blocks(backend=backend)
 
 
 def is_compiled(transformer: Any) -> bool:

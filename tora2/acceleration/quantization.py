@@ -30,19 +30,17 @@ class Scheme:
         config: name of torchao's config class; weights have one scale a row.
         capability: least compute capability of the GPU that multiplies in 8 bits; None computes in the model's own
             precision, anywhere.
-        says: what it does, in a few words.
     """
 
     config: str
     capability: tuple[int, int] | None
-    says: str
 
 
 SCHEMES: dict[str, Scheme] = {
-    "int8_weights": Scheme("Int8WeightOnlyConfig", None, "weights in int8, half the memory"),
-    "int8": Scheme("Int8DynamicActivationInt8WeightConfig", INT8_MATMUL, "weights and products in int8"),
-    "fp8_weights": Scheme("Float8WeightOnlyConfig", None, "weights in fp8, half the memory"),
-    "fp8": Scheme("Float8DynamicActivationFloat8WeightConfig", FP8_MATMUL, "weights and products in fp8"),
+    "int8_weights": Scheme("Int8WeightOnlyConfig", None),
+    "int8": Scheme("Int8DynamicActivationInt8WeightConfig", INT8_MATMUL),
+    "fp8_weights": Scheme("Float8WeightOnlyConfig", None),
+    "fp8": Scheme("Float8DynamicActivationFloat8WeightConfig", FP8_MATMUL),
 }
 
 

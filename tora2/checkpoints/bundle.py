@@ -16,8 +16,6 @@ from .sources import ModelSource, plan_transformer
 from .transformer import load_transformer
 
 COMPONENTS = ("transformer", "vae", "text_encoder", "tokenizer", "scheduler", "semantic", "reid", "face")
-BIG = ("transformer", "text_encoder", "vae")
-"""Components that a host may not be able to hold at the same time; see :meth:`Tora2Bundle.release`."""
 
 TEXT_LENGTH = 226
 """CogVideoX's, where the config does not say."""
@@ -40,7 +38,6 @@ class Tora2Bundle:
         base: description of the base.
         dtype: of the weights; None means as stored.
         source: the files, or None if the model was made in memory.
-        providers: onnxruntime execution providers for ``reid`` and ``face``; None means the CPU.
     """
 
     def __init__(
@@ -53,11 +50,9 @@ class Tora2Bundle:
         *,
         source: ModelSource | None = None,
         loaders: Mapping[str, Callable[[], Any]] | None = None,
-        providers: list[Any] | None = None,
     ):
         self.name, self.config, self.base, self.dtype = name, config, base, dtype
-        self.source, self.providers = source, providers
-        self._size, self._loaders = size, dict(loaders or {})
+        self.source, self._size, self._loaders = source, size, dict(loaders or {})
         self._loaded: dict[str, Any] = {}
         self._transformer_files: tuple[Path, ...] = ()
         self._max_text_length = TEXT_LENGTH
@@ -69,7 +64,6 @@ class Tora2Bundle:
         dtype: torch.dtype | None,
         *,
         tokenizer: Path | None = None,
-        providers: list[Any] | None = None,
         quantization: str = "none",
     ) -> Tora2Bundle:
         """Check a source's headers and configs and return its bundle; no weights are read yet. See ``loading.load``."""
@@ -78,7 +72,7 @@ class Tora2Bundle:
         sample = {"frames": 49, "height": 60, "width": 90}
         sample = {key: int(plan.arguments.get(f"sample_{key}") or value) for key, value in sample.items()}
         size = VideoSize(sample["frames"], sample["height"] * scale, sample["width"] * scale)
-        bundle = cls(source.name, plan.adapter, plan.base, size, dtype, source=source, providers=providers)
+        bundle = cls(source.name, plan.adapter, plan.base, size, dtype, source=source)
         bundle._transformer_files = tuple(plan.files)
         bundle._max_text_length = int(plan.arguments.get("max_text_seq_length", TEXT_LENGTH))
         width = int(plan.arguments.get("text_embed_dim", 4096))
@@ -89,8 +83,8 @@ class Tora2Bundle:
             "tokenizer": lambda: components.load_tokenizer(source, tokenizer),
             "scheduler": lambda: components.load_scheduler(source),
             "semantic": lambda: _load_semantic(source, plan.adapter, dtype),
-            "reid": lambda: _load_reid(source, plan.adapter, providers),
-            "face": lambda: _load_face(source, plan.adapter, providers),
+            "reid": lambda: _load_reid(source, plan.adapter),
+            "face": lambda: _load_face(source, plan.adapter),
         }
         return bundle
 
@@ -212,19 +206,19 @@ def _load_semantic(source: ModelSource, config: AdapterConfig, dtype: torch.dtyp
     return SemanticEncoder.from_pretrained(folder, dtype)
 
 
-def _load_reid(source: ModelSource, config: AdapterConfig, providers: list[Any] | None) -> Any | None:
+def _load_reid(source: ModelSource, config: AdapterConfig) -> Any | None:
     path = components.find_reid(source)
     if not config.has_personalization or path is None:
         return None
     from ..personalization.reid import ReidEncoder
 
-    return ReidEncoder(path, providers)
+    return ReidEncoder(path)
 
 
-def _load_face(source: ModelSource, config: AdapterConfig, providers: list[Any] | None) -> Any | None:
+def _load_face(source: ModelSource, config: AdapterConfig) -> Any | None:
     folder = components.find_face(source)
     if not config.has_personalization or folder is None:
         return None
     from ..personalization.face import FaceEncoder
 
-    return FaceEncoder(folder, providers)
+    return FaceEncoder(folder)

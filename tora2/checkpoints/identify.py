@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import CheckpointError
-from .headers import Header, TensorInfo
+from .headers import Header
 
 
 @dataclass(frozen=True)
@@ -111,12 +111,6 @@ def wrong_file(path: Path, found: FileKind, wanted: FileKind) -> CheckpointError
         f"{path} is {found.text}, but {wanted.text} was expected here: the file given goes to {found.place}, and "
         f"{wanted.text} comes from {wanted.place}."
     )
-
-
-def inner_dim(tensors: Mapping[str, TensorInfo], prefix: str = "") -> int | None:
-    """Width of a transformer's tokens."""
-    info = tensors.get(prefix + "patch_embed.text_proj.weight")
-    return info.shape[0] if info else None
 
 
 def count_layers(names: Collection[str], prefix: str) -> int:

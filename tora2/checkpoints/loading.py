@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -16,7 +15,6 @@ def load(
     dtype: torch.dtype | None = None,
     *,
     tokenizer: Path | None = None,
-    providers: list[Any] | None = None,
     quantization: str = "none",
 ) -> Tora2Bundle:
     """Open a model. Files are checked now; each component's weights are read when it is first used.
@@ -25,7 +23,6 @@ def load(
         source: of ``find_models``, or a path (never one that comes out of a workflow).
         dtype: of all weights; None keeps what is stored (fp8 becomes bfloat16).
         tokenizer: folder of a T5 tokenizer, for single-file models that come without one.
-        providers: onnxruntime execution providers of the identity encoders; None means the CPU.
         quantization: of the transformer's blocks, one of ``acceleration.settings.QUANTIZATIONS``.
 
     Raises:
@@ -33,4 +30,4 @@ def load(
     """
     if not isinstance(source, ModelSource):
         source = source_at(source)
-    return Tora2Bundle.open(source, dtype, tokenizer=tokenizer, providers=providers, quantization=quantization)
+    return Tora2Bundle.open(source, dtype, tokenizer=tokenizer, quantization=quantization)

@@ -1,9 +1,10 @@
-"""The tiny suite on a model folder that was just trained, on any device, also where insightface or PyAV are missing."""
+"""The tiny suite from a model to its files, on any device, also where insightface or PyAV are missing."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..checkpoints.loading import load
 from ..checkpoints.sources import ModelSource, source_at
 from ..errors import EncoderError
 from . import report, suite
+from .generation import GENERATED
 from .measures import Judges
 from .networks import WEIGHTS, load_recognizer, load_watcher
 from .scenes import make_world
@@ -23,33 +25,52 @@ TWIN_FILES = ("det_tiny.onnx", "embed_tiny.onnx")
 
 
 def evaluate_folder(
-    model: Path,
-    atlas: Path,
-    out: Path,
+    model: Path | ModelSource,
+    atlas: Path | None,
+    out: Path | None,
     *,
     device: str = "cpu",
     judges: Path | None = None,
     scenes: int = 50,
     entities: int = 2,
     steps: int = 50,
+    seed: int = 0,
+    split: str = "heldout_names",
+    guidance: float = 6.0,
+    precision: str = "float32",
+    ways: Sequence[str] = GENERATED,
 ) -> suite.Result:
     """Figures of the model in OUT/result.txt and result.json, and one line a scene and way while it goes.
 
     Args:
+        atlas: folder of pictures; None takes the ten shipped ones, whatever ``split`` is.
+        out: None keeps nothing.
         judges: folder of watcher.safetensors and recognizer.safetensors; None takes the shipped ones.
+        seed: of the first scene; the others follow.
+        precision: the name of a floating-point dtype of torch.
     """
     where = judges or WEIGHTS
     result = suite.run(
-        on_device(model, device),
-        make_world(atlas, "heldout_names", entities),
+        on_device(model, device, getattr(torch, precision)),
+        make_world(atlas, split, entities),
         Judges(load_watcher(where / "watcher.safetensors"), load_recognizer(where / "recognizer.safetensors")),
-        suite.Settings(scenes=scenes, entities=entities, steps=steps),
+        suite.Settings(
+            split=split if atlas else "shipped pictures",
+            scenes=scenes,
+            first_seed=seed,
+            entities=entities,
+            steps=steps,
+            guidance=guidance,
+            precision=precision,
+            ways=tuple(ways),
+        ),
         out=out,
         videos=importlib.util.find_spec("av") is not None,
         progress=lambda text: print(text, file=sys.stderr, flush=True),
     )
     print(report.table(result))
-    report.write(result, out)
+    if out is not None:
+        report.write(result, out)
     return result
 
 

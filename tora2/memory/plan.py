@@ -23,8 +23,6 @@ from .estimates import (
     vae_bytes,
 )
 
-PLACES = ("whole", "blocks", "cpu")
-
 
 @dataclass(frozen=True)
 class Plan:

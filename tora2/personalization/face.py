@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from ..errors import EncoderError
-from .onnx_session import first_line, import_onnxruntime
+from .onnx_session import PROVIDERS, first_line, import_onnxruntime
 
 MODULES = ("detection", "recognition")
 WHERE = (
@@ -46,7 +46,6 @@ class FaceEncoder:
 
     Args:
         pack_folder: folder of .onnx files.
-        providers: onnxruntime execution providers (``onnx_session.onnx_providers(device)``); None means the CPU.
         threshold: least confidence of a detection.
 
     Attributes:
@@ -56,7 +55,7 @@ class FaceEncoder:
         EncoderError: insightface is not installed, or the folder holds no face pack.
     """
 
-    def __init__(self, pack_folder: Path | str, providers: list[Any] | None = None, threshold: float = 0.5) -> None:
+    def __init__(self, pack_folder: Path | str, threshold: float = 0.5) -> None:
         self.folder = _pack_folder(Path(pack_folder))
         import_onnxruntime()
         analysis_class = _import_face_analysis()
@@ -65,7 +64,7 @@ class FaceEncoder:
             self._analysis = analysis_class(
                 name=str(self.folder),
                 allowed_modules=list(MODULES),
-                providers=providers or ["CPUExecutionProvider"],
+                providers=PROVIDERS,
             )
             # ctx_id 0 leaves the providers as they are. A detector with a fixed input size ignores det_size.
             self._analysis.prepare(ctx_id=0, det_thresh=threshold, det_size=(640, 640))

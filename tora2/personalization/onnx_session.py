@@ -1,4 +1,4 @@
-"""Opening ONNX files: one place for the optional dependency, the device, and what a broken file is told."""
+"""Opening ONNX files: one place for the optional dependency, and what a broken file is told."""
 
 from __future__ import annotations
 
@@ -26,26 +26,16 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
-def onnx_providers(device: torch.device | str | None = None) -> list[Any]:
-    """Execution providers for a torch device, the CPU last as the fallback; None means the CPU.
-
-    A CUDA device is used only if the installed onnxruntime was built for it: the plain package was not, and the
-    identity encoders run once per reference, so the CPU is good enough for them.
-    """
-    providers: list[Any] = []
-    device = torch.device(device or "cpu")
-    if device.type == "cuda" and "CUDAExecutionProvider" in import_onnxruntime().get_available_providers():
-        providers.append(("CUDAExecutionProvider", {"device_id": device.index or 0}))
-    return [*providers, "CPUExecutionProvider"]
+PROVIDERS = ["CPUExecutionProvider"]
+"""The identity encoders run once per reference, which the CPU is good enough for."""
 
 
-def open_session(path: Path | str, what: str, providers: list[Any] | None = None) -> onnxruntime.InferenceSession:
+def open_session(path: Path | str, what: str) -> onnxruntime.InferenceSession:
     """Open one ONNX file.
 
     Args:
         path: the file.
         what: its name in messages, such as ``re-identification encoder``.
-        providers: execution providers; None means the CPU.
 
     Raises:
         EncoderError: onnxruntime is missing, or the file is missing, not ONNX, or cut short.
@@ -59,9 +49,7 @@ def open_session(path: Path | str, what: str, providers: list[Any] | None = None
     # torch already keeps one thread a core; a second pool of the same size would only contend with it.
     options.intra_op_num_threads = min(torch.get_num_threads(), os.cpu_count() or 1)
     try:
-        return runtime.InferenceSession(
-            str(path), sess_options=options, providers=providers or ["CPUExecutionProvider"]
-        )
+        return runtime.InferenceSession(str(path), sess_options=options, providers=PROVIDERS)
     except Exception as error:  # onnxruntime's exception classes are private and differ between versions
         raise EncoderError(
             f"The {what} at {path} cannot be read as an ONNX model ({path.stat().st_size} bytes; it may be another "

@@ -113,9 +113,9 @@ class ReidEncoder:
         dimension: D.
     """
 
-    def __init__(self, onnx_path: Path | str, providers: list[Any] | None = None) -> None:
+    def __init__(self, onnx_path: Path | str) -> None:
         self.path = Path(onnx_path)
-        self._session = open_session(self.path, "re-identification encoder", providers)
+        self._session = open_session(self.path, "re-identification encoder")
         self.contract = ReidContract.from_metadata(self._session.get_modelmeta().custom_metadata_map, self.path)
         self._check_graph()
 

@@ -50,7 +50,7 @@ class Encoders:
 
 
 @torch.no_grad()
-def encode(batch: WorldBatch, encoders: Encoders, first_clip: int = 0) -> dict[str, torch.Tensor]:
+def encode(batch: WorldBatch, encoders: Encoders) -> dict[str, torch.Tensor]:
     """A world batch as the tensors of a shard; ``video`` counts clips from 0."""
     frames = batch.video.shape[1]
     size = VideoSize(frames, batch.video.shape[-2], batch.video.shape[-1])

@@ -10,7 +10,6 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-STYLES = ("google", "fluent", "twitter")
 HELD_OUT_STYLE = "twitter"
 HELD_OUT_PERCENT = 10
 MAX_WORDS = 4  # longer names are descriptions, and four of them would not fit into a caption

@@ -28,14 +28,14 @@ def draw_path(
     curve = _CURVES[kind](rng, first)
     if rng.random() < 0.07 and kind in ("line", "smooth"):  # comes from outside, or leaves
         curve = _through_the_edge(rng, curve)
-    return travel(curve, _progress(rng, frames), frames)
+    return travel(curve, _progress(rng, frames))
 
 
 def inside(rng: np.random.Generator) -> np.ndarray:
     return rng.uniform(MARGIN + 0.03, 1 - MARGIN - 0.03, 2)
 
 
-def travel(curve: np.ndarray, progress: np.ndarray, frames: int) -> np.ndarray:
+def travel(curve: np.ndarray, progress: np.ndarray) -> np.ndarray:
     """Dense curve [K, 2] -> the places at ``progress`` [T] in 0..1 of its arc length, cut so that no step is too
     long."""
     steps = np.linalg.norm(np.diff(curve, axis=0), axis=1)

@@ -16,9 +16,9 @@ from ..trajectories import SampledTracks, TrajectoryDocument, from_tracks, sampl
 from ..trajectories.overlay import draw_trajectories
 from . import appearance
 from .points import Followed, follow_points
+from .settings import TRACKERS
 from .starts import drawn_starts
 
-TRACKERS = ("auto", "points", "appearance")
 PAPER_SIZE = (720, 480)
 EXPLANATIONS = {
     "points": (
@@ -89,6 +89,8 @@ def compare(
         tracker: ``points``; ``appearance`` for the entities with a reference (the others by points); or ``auto``, which
             is appearance where it can be: in videos of tora2-tiny's size, with references.
     """
+    if tracker not in TRACKERS:
+        raise TrackingError(f"There is no tracker {tracker!r}; use one of {', '.join(TRACKERS)}.")
     if len(images) < 2:
         raise TrackingError("A single picture holds no motion; connect the pictures of a video.")
     count = document.frames if document.frames > 1 and len(images) % document.frames == 0 else len(images)

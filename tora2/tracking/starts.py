@@ -12,7 +12,6 @@ from ..errors import TrackingError
 from ..trajectories import SampledTracks
 from .points import import_opencv, to_bytes
 
-KINDS = ("even", "features")
 SAMPLES = 4096  # places of the area that are looked at
 ROUNDS = 12
 
@@ -30,7 +29,8 @@ def starts_in(picture: torch.Tensor, kind: str, count: int, mask: torch.Tensor |
     """[N, 3] frame 0, x and y in pixels of up to ``count`` places of a picture [H, W, 3] in 0..1.
 
     Args:
-        kind: ``even``: spread evenly, a single one in the middle; ``features``: the strongest corners.
+        kind: one of ``settings.STARTS``. ``even``: spread evenly, a single one in the middle; ``features``: the
+            strongest corners.
         mask: [h, w] in 0..1 of any size, 1 where places may be; None is the whole picture.
     """
     height, width = picture.shape[:2]

@@ -12,7 +12,7 @@
 import {
   byTrack, changed, editable, inserted, moved, tidy, within, withMovedPoints, withPoints, withTrack, withTracks,
 } from './change.mjs';
-import { EASINGS, MAX_COORDINATE, MAX_POINTS, MIN_COORDINATE, createPoint } from './drawing.mjs';
+import { MAX_COORDINATE, MAX_POINTS, MIN_COORDINATE, createPoint } from './drawing.mjs';
 import { curveOf } from './geometry.mjs';
 import { keysOf } from './sampling.mjs';
 import { keyPoint, mendKeys } from './timing.mjs';
@@ -125,32 +125,6 @@ function replacePoints(document, points, place) {
 }
 
 /**
- * Numeric entry: fields of one point. A frame that its neighbours do not allow is moved, as by `keyPoint`.
- * @param {Document} document
- * @param {number} track
- * @param {number} point
- * @param {Partial<Point>} fields
- * @returns {Document}
- */
-export function setPoint(document, track, point, fields) {
-  const old = editable(document, track);
-  if (!old?.points[point]) return document;
-  const { frame, easing, ...rest } = fields;
-  /** @type {Partial<Point>} */
-  const next = { ...rest };
-  for (const axis of /** @type {const} */ (['x', 'y'])) {
-    if (!(axis in next)) continue;
-    if (Number.isFinite(next[axis])) next[axis] = tidy(/** @type {number} */ (next[axis]));
-    else delete next[axis];
-  }
-  if (easing === null || EASINGS.some((item) => item === easing)) next.easing = easing;
-  if (frame === null) next.frame = null;
-  const points = old.points.map((item, index) => (index === point ? changed(item, next) : item));
-  const result = withTrack(document, track, withPoints(old, points));
-  return typeof frame === 'number' ? keyPoint(result, track, point, frame) : result;
-}
-
-/**
  * A track that loses all its points goes as well.
  * @param {Document} document
  * @param {readonly (readonly [number, number])[]} points [track, point]
@@ -208,9 +182,11 @@ export function reverse(document, track) {
   const points = old.points.map((point, index) => changed(point, {
     frame: point.frame === null ? null : last - point.frame,
     easing: easings.get(index) ?? null,
-  }));
+  })).reverse();
   const easing = mirrored(old.easing) ?? old.easing;
-  return withTrack(document, track, changed(old, { points: points.reverse(), easing }));
+  // There and back again is the same backwards: no step to undo.
+  if (easing === old.easing && JSON.stringify(points) === JSON.stringify(old.points)) return document;
+  return withTrack(document, track, changed(old, { points, easing }));
 }
 
 /** @param {string|null} easing */

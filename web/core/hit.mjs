@@ -66,19 +66,6 @@ export function hitTest(document, x, y, radius, options = {}) {
 }
 
 /**
- * The next candidate of repeated clicks at one place.
- * @param {readonly Hit[]} hits
- * @param {Hit|null} last what was hit before
- * @returns {Hit|null}
- */
-export function nextHit(hits, last) {
-  if (!hits.length) return null;
-  const found = last === null ? -1 : hits.findIndex((hit) =>
-    hit.kind === last.kind && hit.track === last.track && hit.point === last.point && hit.name === last.name);
-  return hits[(found + 1) % hits.length];
-}
-
-/**
  * All points inside a rectangle, of tracks that are neither hidden nor locked. Static tracks have one point.
  * @param {Document} document
  * @param {{x0: number, y0: number, x1: number, y1: number}} rect two opposite corners in pixels of the canvas

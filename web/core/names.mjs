@@ -22,14 +22,3 @@ export function matchEntities(tracks, entities) {
     missing: entities.filter((entity) => !drawn.has(entity.name)),
   };
 }
-
-/**
- * Names to offer for a track: entities that have none first, then the other entities, each name once.
- * @param {readonly Track[]} tracks
- * @param {readonly {name: string}[]} entities
- * @returns {string[]}
- */
-export function suggestedNames(tracks, entities) {
-  const missing = matchEntities(tracks, entities).missing.map((entity) => entity.name);
-  return [...new Set([...missing, ...entities.map((entity) => entity.name)])];
-}

@@ -102,18 +102,6 @@ export function visibleAt(track, x, y, t) {
     (track.start === null || t >= track.start) && (track.end === null || t <= track.end);
 }
 
-/**
- * One track at one time.
- * @param {Track} track
- * @param {Clip} canvas
- * @param {number} t
- * @returns {{x: number, y: number, visible: boolean}}
- */
-export function positionAt(track, canvas, t) {
-  const [x, y] = samplePositions(track, canvas, [t]);
-  return { x, y, visible: visibleAt(track, x, y, t) };
-}
-
 /** @typedef {{width: number, height: number, frames: number, positions: Float64Array}} CachedFrames */
 /** @type {WeakMap<Track, CachedFrames>} */
 const wholeFrames = new WeakMap();

@@ -11,20 +11,10 @@
 import { byTrack, changed, editable, inserted, tidy, withPoints, withTrack } from './change.mjs';
 import { EASINGS, MAX_POINTS, createPoint } from './drawing.mjs';
 import { curveOf, upperBound } from './geometry.mjs';
-import { framePositions, frameTimes, keysOf, sampleLengths } from './sampling.mjs';
+import { frameTimes, keysOf, sampleLengths } from './sampling.mjs';
 
 /** A control point this near to the path's place at a frame is keyed itself, in pixels of the canvas. */
 const NEAR = 0.5;
-
-/**
- * Where the track is at every whole frame, to draw ticks on its path.
- * @param {Track} track
- * @param {Clip} canvas
- * @returns {Float64Array} x0, y0, ... in pixels of the canvas
- */
-export function frameTicks(track, canvas) {
-  return framePositions(track, canvas).map((value, i) => value * (i % 2 ? canvas.height : canvas.width));
-}
 
 /**
  * Speed between whole frames.
@@ -35,21 +25,6 @@ export function frameTicks(track, canvas) {
 export function frameSpeeds(track, canvas) {
   const lengths = sampleLengths(track, canvas, frameTimes(canvas.frames));
   return Float64Array.from({ length: canvas.frames - 1 }, (_, t) => Math.abs(lengths[t + 1] - lengths[t]));
-}
-
-/**
- * Speed at a time, over the frame around it.
- * @param {Track} track
- * @param {Clip} canvas
- * @param {number} t
- * @returns {number} pixels a frame
- */
-export function speedAt(track, canvas, t) {
-  const from = Math.max(t - 0.5, 0);
-  const to = Math.min(t + 0.5, canvas.frames - 1);
-  if (to <= from) return 0;
-  const [a, b] = sampleLengths(track, canvas, [from, to]);
-  return Math.abs(b - a) / (to - from);
 }
 
 /**

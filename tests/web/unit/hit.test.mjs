@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { hitTest, nextHit, pointsInRect } from '../../../web/core/hit.mjs';
+import { hitTest, pointsInRect } from '../../../web/core/hit.mjs';
 import { drawing, frozen, track } from './helpers.mjs';
 
 // In pixels: a line from (0, 240) to (720, 240) by way of the middle, one across it, and a still point in the middle.
@@ -43,18 +43,6 @@ test('markers and handles', () => {
   const hits = hitTest(document, 180, 240, 6, { frame: 12, handles: [{ name: 'rotate', x: 182, y: 240 }] });
   assert.deepEqual(names(hits), ['handle -1.-1', 'marker 0.-1', 'segment 0.0']);
   assert.equal(hits[0].name, 'rotate');
-});
-
-test('repeated clicks go round', () => {
-  const hits = hitTest(document, 361, 241, 8);
-  let hit = nextHit(hits, null);
-  const seen = [];
-  for (let i = 0; i < 4; i++) {
-    seen.push(hit);
-    hit = nextHit(hitTest(document, 361, 241, 8), hit);
-  }
-  assert.deepEqual(names(seen), ['point 2.0', 'point 0.1', 'segment 1.0', 'point 2.0']);
-  assert.equal(nextHit([], hit), null);
 });
 
 test('points in a rectangle, drawn in any direction', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { matchEntities, suggestedNames } from '../../../web/core/names.mjs';
+import { matchEntities } from '../../../web/core/names.mjs';
 import { track } from './helpers.mjs';
 
 const fox = { name: 'fox', thumbnail: 'a' };
@@ -12,11 +12,6 @@ test('tracks and entities meet by exactly the same name', () => {
   const { trackState, missing } = matchEntities([at('fox'), at('Fox'), at('fox'), at('owl', { hidden: true })], [fox, owl]);
   assert.deepEqual(trackState.map((state) => state.entity), [fox, null, fox, owl]);
   assert.deepEqual(missing, [owl]);
-});
-
-test('names to offer: those without a track first', () => {
-  assert.deepEqual(suggestedNames([at('fox')], [fox, owl, { name: 'owl' }]), ['owl', 'fox']);
-  assert.deepEqual(suggestedNames([], []), []);
 });
 
 test('names of the prototype are names', () => {

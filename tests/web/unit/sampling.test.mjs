@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import test from 'node:test';
 
 import { parseDocument } from '../../../web/core/document.mjs';
-import { framePositions, keysOf, positionAt, sampleDocument, sampleLengths } from '../../../web/core/sampling.mjs';
+import { framePositions, keysOf, sampleDocument, sampleLengths } from '../../../web/core/sampling.mjs';
 import { big, drawing, track } from './helpers.mjs';
 
 const vectors = JSON.parse(readFileSync(new URL('../../trajectories/vectors.json', import.meta.url), 'utf8'));
@@ -42,11 +42,4 @@ test('implied keys are told from real ones', () => {
   assert.deepEqual(keysOf(one, 49), [
     { index: 0, frame: 0, implied: true }, { index: 1, frame: 10, implied: false }, { index: 2, frame: 48, implied: true },
   ]);
-});
-
-test('one place at one time', () => {
-  const document = drawing([track([[0, 0.5], [1, 0.5]], { interpolation: 'linear', start: 12 })]);
-  assert.deepEqual(positionAt(document.tracks[0], document, 24), { x: 0.5, y: 0.5, visible: true });
-  assert.equal(positionAt(document.tracks[0], document, 11.9).visible, false);
-  assert.deepEqual([...sampleLengths(document.tracks[0], document, [0, 24, 48])], [0, 360, 720]);
 });

@@ -1,12 +1,12 @@
 /** A field for a track's name that offers the entities of the graph, each with its reference picture. */
 
+import { MAX_NAME } from '../../core/drawing.mjs';
 import { element, setAttribute, shown, text } from './controls.mjs';
 import { icon } from './icons.mjs';
 import { place } from './popover.mjs';
 
 /** @typedef {import('../types.mjs').Entity} Entity */
 
-const MAX_NAME = 200;
 let fields = 0;
 
 /**

@@ -1,6 +1,6 @@
 /** Menus and pop-up panels in the browser's top layer, so that no node's edge cuts them off; no listener outlives them. */
 
-import { button, element, setAttribute } from './controls.mjs';
+import { element, setAttribute } from './controls.mjs';
 import { icon } from './icons.mjs';
 
 /**
@@ -168,18 +168,4 @@ function menuTarget(event, rows, index) {
 export function activeElement(node) {
   const tree = node.getRootNode();
   return tree instanceof Document || tree instanceof ShadowRoot ? tree.activeElement : null;
-}
-
-/**
- * A button that opens a menu.
- *
- * @param {import('./controls.mjs').ButtonOptions} options without `run`
- * @param {() => (MenuItem|null)[]} items asked for at each opening
- * @returns {HTMLButtonElement}
- */
-export function menuButton(options, items) {
-  const made = button({ ...options, run: () => openMenu(made, items(), { label: options.label }) });
-  setAttribute(made, 'aria-haspopup', 'menu');
-  setAttribute(made, 'aria-expanded', 'false');
-  return made;
 }
