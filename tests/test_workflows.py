@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import pytest
+import workflow_specs as specs
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
@@ -29,6 +30,22 @@ def test_each_has_a_note_and_a_picture(path):
     picture = path.with_suffix(".jpg")
     assert picture.is_file(), "python tests/support/thumbnails.py"
     assert picture.stat().st_size < THUMBNAIL_BYTES
+
+
+@pytest.mark.parametrize("name", specs.WORKFLOWS)
+def test_each_is_as_its_source_has_it(name):
+    """A value that was changed in the file alone would be lost when the files are made anew."""
+    data = json.loads((ROOT / "workflows" / f"{name}.json").read_text(encoding="utf-8"))
+    spec = specs.WORKFLOWS[name]().value()
+    hint = "change tests/support/workflow_specs.py and run python tests/support/make_workflows.py"
+    assert len(data["nodes"]) == len(spec["nodes"]) and len(data["links"]) == len(spec["links"]), hint
+    placed = {tuple(node["pos"]): node for node in data["nodes"]}
+    for key, wanted in spec["nodes"].items():
+        node = placed[tuple(wanted["pos"])]
+        assert key == "box" or node["type"] == wanted["type"], hint
+        assert not wanted.get("title") or node["title"] == wanted["title"], hint
+        for value in wanted["widgets"].values():
+            assert value in node["widgets_values"], hint
 
 
 def test_together_they_show_every_node():

@@ -73,7 +73,8 @@ def test_english_editor_texts_are_those_of_the_code():
     )
     written = flat(read("en", "main")["tora2"])
     missing = {key: text for key, text in code.items() if written.get(key) != text}
-    assert not missing and not written.keys() - code.keys(), "locales/*/main.json are not those of the code"
+    surplus = sorted(written.keys() - code.keys())
+    assert not missing and not surplus, f"locales/*/main.json: put in {sorted(missing)}, take out {surplus}"
 
 
 def test_settings_and_the_command_are_translated():
@@ -85,6 +86,6 @@ def test_settings_and_the_command_are_translated():
     assert texts == {
         setting["id"].replace(".", "_"): {key: setting[key] for key in ("name", "tooltip") if setting.get(key)}
         for setting in registered
-    }
+    }, "locales/*/settings.json: write them as web/host/settings.mjs has them"
     assert "Tora2.OpenTrajectoryEditor" in (ROOT / "web" / "host" / "extension.mjs").read_text(encoding="utf-8")
     assert list(read("en", "commands")) == ["Tora2_OpenTrajectoryEditor"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from node import find_node
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "web"
@@ -65,9 +65,8 @@ def test_a_script_is_a_good_guest(path):
 
 def test_types():
     compiler = TYPES / "node_modules" / "typescript" / "bin" / "tsc"
-    node = shutil.which("node")
-    if not compiler.is_file() or node is None:
-        pytest.skip("run `npm ci --prefix tests/web` (Node 20 or newer) to check the types")
-    command = [node, str(compiler), "--project", str(TYPES / "tsconfig.json"), "--pretty", "false"]
+    if not compiler.is_file():
+        pytest.skip("run `npm ci --prefix tests/web` to check the types")
+    command = [find_node(), str(compiler), "--project", str(TYPES / "tsconfig.json"), "--pretty", "false"]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=os.environ | {"NO_COLOR": "1"})
     assert done.returncode == 0, done.stdout[-6000:]

@@ -82,6 +82,7 @@ class OptimizerConfig:
         rate: of the adapter; ``base_rate`` and ``text_rate`` of the base and the text encoder, 0 takes ``rate``.
         warm_up: steps of linear rise. decay: constant, cosine or linear fall to ``floor`` * rate at the last step,
             from step ``decay_begin`` on (or from the end of the rise, if that is later).
+        betas, epsilon, weight_decay: AdamW's.
         clip: largest norm of the gradient; 0 does not clip.
         ema: decay of the averaged weights; 0 keeps no average.
     """
@@ -138,7 +139,7 @@ class ValidationConfig:
     Attributes:
         every: steps between them; 0 makes none.
         samples: folder of scenes in the open format (clips are not needed); empty makes none.
-        steps, guidance: of the sampler. most: scenes that are used.
+        steps, guidance: of the sampler. most: scenes that are used. fps: of the videos.
     """
 
     every: int = 0

@@ -62,7 +62,7 @@ class Trainer:
         if finish and math.isinf(minutes):
             raise TrainingError("A run that is to finish with this slice needs the slice's length: give `minutes`.")
         if not config.run.out:
-            raise TrainingError("`run.out`, the run's folder, is not set.")
+            raise TrainingError("`run.out`, the run's folder, is not set: add `--set run.out=DIR`.")
         self.out = Path(config.run.out)
         found = state.checkpoints(self.out)
         if found and not resume:
