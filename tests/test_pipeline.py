@@ -1,5 +1,9 @@
+from functools import partialmethod
+from pathlib import Path
+
 import pytest
 import torch
+from PIL import Image
 from small_models import (
     FakeReid,
     FakeSemantic,
@@ -98,6 +102,19 @@ def test_save_and_load(pipeline, tmp_path):
     assert (loaded.config.flow_sigma, loaded.config.flow_window) == (3.0, 25)
     expected = pipeline(PROMPT, trajectories=document(), generator=seeded(), **CALL).frames
     assert torch.equal(loaded(PROMPT, trajectories=document(), generator=seeded(), **CALL).frames, expected)
+
+
+def test_readmes_example_makes_its_video(tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    root = Path(__file__).resolve().parents[1]
+    text = (root / "README.md").read_text(encoding="utf-8")
+    code = text.split("```python\n")[1].split("```")[0].replace("workflows/", root.as_posix() + "/workflows/")
+    few_steps = partialmethod(Tora2Pipeline.__call__, num_inference_steps=2)
+    monkeypatch.setattr(Tora2Pipeline, "__call__", few_steps)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})  # noqa: S102 (our own file)
+    with Image.open(tmp_path / "lion.gif") as picture:
+        assert picture.size == (128, 128) and picture.n_frames == 17
 
 
 def test_references_without_encoders_are_refused(pipeline):

@@ -16,6 +16,7 @@ from diffusers.video_processor import VideoProcessor
 from einops import rearrange
 
 from .acceleration.presets import Preset
+from .checkpoints.bundle import Tora2Bundle
 from .conditions import Conditioning, Entity
 from .dit import Tora2Transformer3DModel
 from .errors import ConditionError
@@ -74,8 +75,30 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
         self.register_to_config(flow_sigma=flow_sigma, flow_window=flow_window)
         use_conv3d(vae)
         self.video_processor = VideoProcessor(vae_scale_factor=8)
-        self.identity_encoders: IdentityEncoders | None = None
+        self.identity_encoders: IdentityEncoders | Callable[[], IdentityEncoders] | None = None
         self._interrupt = False
+
+    @classmethod
+    def from_bundle(cls, bundle: Tora2Bundle) -> Tora2Pipeline:
+        """Of any model that the nodes can load; encoders of references are read when there are references.
+
+        Raises:
+            CheckpointError: a file is missing or wrong.
+        """
+        pipeline = cls(
+            bundle.tokenizer,
+            bundle.text_encoder,
+            bundle.vae,
+            bundle.transformer,
+            bundle.scheduler,
+            flow_sigma=bundle.config.flow_sigma,
+            flow_window=bundle.config.flow_window,
+        )
+        if bundle.has_personalization:
+            pipeline.identity_encoders = lambda: IdentityEncoders(
+                bundle.encoder("semantic"), bundle.reid, bundle.face, bundle.config.reference_size
+            )
+        return pipeline
 
     @property
     def interrupt(self) -> bool:
@@ -185,6 +208,8 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
         if self.identity_encoders is None:
             raise ConditionError("References need encoders: set `pipeline.identity_encoders` to IdentityEncoders(...).")
         encoders = self.identity_encoders
+        if not isinstance(encoders, IdentityEncoders):
+            encoders = self.identity_encoders = encoders()
         return extract_personalization(
             self.transformer,
             entities,

@@ -82,9 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--compile", action="store_true", default=None, help="steps: compile ours and plain CogVideoX")
     parser.add_argument("--attention", default="auto", help="steps: attention kernel of both (default: auto)")
     parser.add_argument("--low-memory", action="store_true", help="loops: branches in sequence, modulations recomputed")
-    parser.add_argument(
-        "--memory-ladder", nargs="+", metavar="GIB", help="memory: caps, GIB or GIB+QUANTIZATION, in this order (default: nine of them)"
-    )
+    parser.add_argument("--memory-ladder", nargs="+", metavar="CAP", help="memory: caps, GIB or GIB+QUANTIZATION")
     parser.add_argument("--rounds", type=int, help="timed rounds, after one warm-up (default: 7)")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto (default)")
     parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))

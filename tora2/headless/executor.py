@@ -55,7 +55,10 @@ class Executor:
         self._refuse_foreign(prompt)
         outputs = [key for key, node in prompt.items() if self._classes[node["class_type"]].OUTPUT_NODE]
         if not outputs:
-            raise WorkflowError("The workflow has no active node that saves or shows anything, such as Save Video: add one, or switch it on.")
+            raise WorkflowError(
+                "The workflow has no active node that saves or shows anything, such as Save Video: add one, or "
+                "switch it on."
+            )
         order: list[str] = []
         for output in outputs:
             self._visit(output, prompt, order, [])

@@ -27,9 +27,15 @@ class Validator:
 
     def __init__(self, config: ValidationConfig, built: Built):
         if not config.samples:
-            raise TrainingError("`validation.every` is set, but `validation.samples`, the scenes, is not: set it to a folder, or `validation.every` to 0.")
+            raise TrainingError(
+                "`validation.every` is set, but `validation.samples`, the scenes, is not: set it to a folder, or "
+                "`validation.every` to 0."
+            )
         if built.bundle is None:
-            raise TrainingError("Validation videos need `model.source`, whose VAE and encoders make them: set it, or `validation.every` to 0.")
+            raise TrainingError(
+                "Validation videos need `model.source`, whose VAE and encoders make them: set it, or "
+                "`validation.every` to 0."
+            )
         self.config, self.built = config, built
         self.size = check_size(built.bundle.size)
         needs_clip = built.module.transformer.takes_first_frame
