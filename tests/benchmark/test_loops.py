@@ -3,12 +3,13 @@ import torch
 
 from tora2.acceleration.settings import Acceleration
 from tora2.benchmark.kernels import measure_kernels
-from tora2.benchmark.loops import SAMPLE, Job, Variant, measure_loops, video_tokens
+from tora2.benchmark.loops import SAMPLE, Job, Variant, measure_loops
 from tora2.benchmark.report import bars, kernels_table, loops_table, steps_table
 from tora2.benchmark.step import Measurement, base_config, random_transformer
 from tora2.benchmark.timing import Budget, base_flops, describe_device, timed
 from tora2.conditions import VideoSize
 from tora2.errors import Tora2Error
+from tora2.memory.estimates import video_tokens
 
 SIZE = VideoSize(9, 32, 32)
 JOB = Job(SIZE, steps=12)
@@ -160,10 +161,7 @@ def test_the_arithmetic_is_that_of_the_full_size():
     class Config:
         num_attention_heads, attention_head_dim, num_layers, max_text_seq_length, patch_size = 48, 64, 42, 226, 2
 
-    class Model:
-        config = Config
-
-    tokens = video_tokens(Model, VideoSize(49, 480, 720))
+    tokens = video_tokens(VideoSize(49, 480, 720))
     assert tokens == 17550
     assert base_flops(Config, tokens) == pytest.approx(332e12, rel=0.01)
 

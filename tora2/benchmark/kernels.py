@@ -14,7 +14,7 @@ from ..acceleration.attention import available, kernel
 from ..acceleration.attention_check import check_attention
 from ..conditions import VideoSize
 from ..errors import AccelerationError
-from .loops import video_tokens
+from ..memory.estimates import video_tokens
 from .timing import Budget, timed
 from .turns import ended, free
 
@@ -50,7 +50,7 @@ def measure_kernels(
     """
     config, device = transformer.config, transformer.device
     budget = budget or Budget(None)
-    tokens = video_tokens(transformer, size) + config.max_text_seq_length
+    tokens = video_tokens(size) + config.max_text_seq_length
     shape = (2, config.num_attention_heads, tokens, config.attention_head_dim)
     query, key, value = (torch.randn(shape, device=device, dtype=transformer.dtype) for _ in range(3))
     flops = 4.0 * shape[0] * shape[1] * tokens**2 * shape[3]

@@ -13,15 +13,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from diffusers import CogVideoXDPMScheduler
 
 from ..acceleration.attention import current_attention
 from ..acceleration.compiling import uncompile_blocks
 from ..acceleration.presets import REUSED, branch_passes, preset
 from ..acceleration.quantization import quantize, stored_bytes
 from ..acceleration.settings import ATTENTIONS, QUANTIZATIONS, Acceleration
+from ..checkpoints.components import make_scheduler
 from ..conditions import Conditioning, MotionConditions, VideoSize
 from ..errors import Tora2Error
+from ..memory.estimates import video_tokens
 from ..stages import denoise
 from ..stages.denoising import DenoisingStep
 from ..stages.prediction import Predictor
@@ -209,7 +210,7 @@ class _Turns:
         whole = allowed and len(kinds) == job.steps
         passes = branch_passes(schedule)
         seconds = timing.seconds if whole else timing.seconds * passes / branch_passes("".join(kinds))
-        flops = passes * job.videos * base_flops(model.config, video_tokens(model, job.size))
+        flops = passes * job.videos * base_flops(model.config, video_tokens(job.size))
         return Loop(
             name=variant.name,
             seconds=seconds,
@@ -247,7 +248,7 @@ def run_loop(transformer: Any, given: Conditioning, job: Job, chosen: str, budge
     with contextlib.suppress(OutOfTime):
         denoise(
             transformer,
-            dpm_scheduler(),
+            make_scheduler(),
             given,
             size=job.size,
             scaling_factor=0.7,
@@ -281,24 +282,6 @@ def random_conditioning(transformer: Any, job: Job) -> Conditioning:
         extractor = config.personalization_config
         tokens = random(1, job.entities * extractor["queries"], extractor["token_width"])
     return Conditioning(text[0], text[1], maps, tokens, job.size, motion)
-
-
-def video_tokens(transformer: Any, size: VideoSize) -> int:
-    patch = 8 * transformer.config.patch_size
-    return ((size.frames - 1) // 4 + 1) * (size.height // patch) * (size.width // patch)
-
-
-def dpm_scheduler() -> CogVideoXDPMScheduler:
-    """CogVideoX-5B's."""
-    return CogVideoXDPMScheduler(
-        prediction_type="v_prediction",
-        rescale_betas_zero_snr=True,
-        snr_shift_scale=1.0,
-        timestep_spacing="trailing",
-        beta_schedule="scaled_linear",
-        beta_start=0.00085,
-        beta_end=0.012,
-    )
 
 
 def _predictor(transformer: Any, given: Conditioning, job: Job) -> Predictor:

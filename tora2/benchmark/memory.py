@@ -17,6 +17,7 @@ from torch import nn
 
 from ..acceleration.quantization import check_quantization, quantize, stored_bytes
 from ..acceleration.settings import QUANTIZATIONS
+from ..checkpoints.components import make_scheduler
 from ..conditions import VideoSize
 from ..errors import Tora2Error
 from ..memory.estimates import GIB, IN_FLIGHT, Shape, Weights
@@ -25,7 +26,7 @@ from ..memory.plan import Plan, plan
 from ..stages import denoise
 from ..vae import decode_frames, encode_frames
 from ..vae.convolution import use_conv3d
-from .loops import Job, dpm_scheduler, random_conditioning
+from .loops import Job, random_conditioning
 from .meter import Meter
 from .timing import Budget, OutOfTime, indexed
 from .turns import ended, free
@@ -212,7 +213,7 @@ def _denoise(models: Models, chosen: Plan, job: Job, device: torch.device, meter
     def steps(count: int) -> None:
         denoise(
             models.transformer,
-            dpm_scheduler(),
+            make_scheduler(),
             given,
             size=job.size,
             scaling_factor=0.7,
