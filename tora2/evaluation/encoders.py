@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from ..errors import EncoderError
+from ..personalization.onnx_session import first_line
 from ..personalization.preparation import resize
 from ..personalization.semantic import PREPROCESSOR, SemanticEncoder
 
@@ -155,9 +156,7 @@ class GroundingDetector:
         EncoderError: the folder is missing, holds another model, or lacks weights.
     """
 
-    def __init__(
-        self, folder: Path | str, device: torch.device | str = "cpu", threshold: float = THRESHOLD
-    ) -> None:
+    def __init__(self, folder: Path | str, device: torch.device | str = "cpu", threshold: float = THRESHOLD) -> None:
         from transformers import AutoModelForZeroShotObjectDetection
 
         folder, what = Path(folder), "a Grounding DINO such as IDEA-Research/grounding-dino-base"
@@ -199,7 +198,7 @@ def _model(loader: Any, kinds: tuple[str, ...], folder: Path, what: str, device:
         model, report = loader.from_pretrained(str(folder), **options)
     except Exception as error:  # transformers and safetensors raise many kinds for a broken file
         raise EncoderError(
-            f"The model in {folder} cannot be loaded ({_first_line(error)}): give the whole folder of {what}, with "
+            f"The model in {folder} cannot be loaded ({first_line(error)}): give the whole folder of {what}, with "
             "weights as safetensors."
         ) from error
     missing = sorted(key for key in report["missing_keys"] if not key.endswith("position_ids"))
@@ -221,14 +220,12 @@ def _tokenizer(folder: Path, what: str) -> Any:
         return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
     except Exception as error:  # transformers raises many kinds for a broken file
         raise EncoderError(
-            f"The tokenizer in {folder} cannot be loaded ({_first_line(error)}): get the whole folder of {what} anew."
+            f"The tokenizer in {folder} cannot be loaded ({first_line(error)}): get the whole folder of {what} anew."
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:160]
 
 
 def _side(size: Any) -> int:
     """The side out of transformers' ways of giving a size: an int, {height, width}, or {shortest_edge}."""
-    return int(size["shortest_edge"] if "shortest_edge" in size else size["height"]) if isinstance(size, dict) else int(size)
+    if isinstance(size, dict):
+        size = size["shortest_edge"] if "shortest_edge" in size else size["height"]
+    return int(size)

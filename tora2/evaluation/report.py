@@ -1,4 +1,4 @@
-"""A suite's result as a table to read and JSON to keep."""
+"""A suite's result as a table to read and JSON to keep: the tiny suite's, and the paper's (``paper_...``)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import json
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .measures import METRICS, Metric
 from .statistics import Estimate
 from .suite import Result
+
+if TYPE_CHECKING:
+    from . import paper
 
 MARK = "(!)"
 
@@ -85,11 +88,70 @@ def to_json(result: Result) -> dict[str, Any]:
     )
 
 
+def paper_table(result: paper.Result) -> str:
+    """Plain text, one line a figure, with the number of videos that it rests on."""
+    lines = [("", "mean", "95 % interval", "videos")]
+    for figure in result.figures:
+        estimate = result.estimates[figure.name]
+        factor, decimals, unit = (100, 0, " %") if figure.share else (1, figure.decimals, "")
+        mean, low, high = (f"{factor * n:.{decimals}f}" for n in (estimate.mean, estimate.low, estimate.high))
+        count = f"{estimate.count} of {len(result.measured)}"
+        cells = (mean + unit, f"[{low}, {high}]") if estimate.count else ("-", "-")
+        lines.append((figure.title, *cells, count))
+    widths = [max(len(line[column]) for line in lines) for column in range(4)]
+    text = [f"{result.videos}: {len(result.measured)} videos of the scenes in {result.samples}", ""]
+    for number, line in enumerate(lines):
+        text.append("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        if number == 0:
+            text.append("  ".join("-" * width for width in widths))
+    return "\n".join([*text, "", *paper_notes(result)])
+
+
+def paper_notes(result: paper.Result) -> list[str]:
+    """What must be said beside the figures."""
+    lines = [
+        f"{title}: not measured; {' and '.join(f'--{name}' for name in missing)} would."
+        for title, missing in result.left_out.items()
+    ]
+    lines += [f"--{name}: {folder}" for name, folder in result.folders.items()]
+    return [
+        *lines,
+        "All frames are looked at. Figures of other networks, or of another tracker, cannot be compared with these.",
+        "TrajError: OpenCV's point tracker from each path's first place, over the places that it followed; the paper "
+        "uses CoTracker3.",
+    ]
+
+
+def paper_json(result: paper.Result) -> dict[str, Any]:
+    """Plain values; NaN becomes null."""
+    return _plain(
+        {
+            "suite": "paper",
+            "samples": result.samples,
+            "videos": result.videos,
+            "networks": result.folders,
+            "tracker": "OpenCV pyramidal Lucas-Kanade",
+            "figures": {name: asdict(estimate) for name, estimate in result.estimates.items()},
+            "not_measured": result.left_out,
+            "by_video": [asdict(measured) for measured in result.measured],
+        }
+    )
+
+
 def write(result: Result, folder: Path) -> None:
     """``result.json`` and ``result.txt``."""
+    _write(to_json(result), table(result), folder)
+
+
+def write_paper(result: paper.Result, folder: Path) -> None:
+    """``result.json`` and ``result.txt``."""
+    _write(paper_json(result), paper_table(result), folder)
+
+
+def _write(data: dict[str, Any], text: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "result.json").write_text(json.dumps(to_json(result), indent=2), encoding="utf-8")
-    (folder / "result.txt").write_text(table(result) + "\n", encoding="utf-8")
+    (folder / "result.json").write_text(json.dumps(data, indent=2), encoding="utf-8")
+    (folder / "result.txt").write_text(text + "\n", encoding="utf-8")
 
 
 def _meaningful(result: Result, metric: Metric) -> bool:
