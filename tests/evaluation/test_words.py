@@ -51,8 +51,10 @@ def test_the_control_is_asked_with_the_other_caption(world, monkeypatch):
     monkeypatch.setattr(words, "resolve_size", lambda *parts: None)
     monkeypatch.setattr(words, "denoise", lambda *parts, **options: None)
     monkeypatch.setattr(words, "decode", lambda *parts: torch.zeros(17, 8, 8, 3))
-    config = SimpleNamespace(config=SimpleNamespace(max_text_seq_length=48, scaling_factor=1.0))
-    bundle = SimpleNamespace(transformer=config, vae=config, text_encoder=None, tokenizer=None, scheduler=None)
+    vae = SimpleNamespace(config=SimpleNamespace(scaling_factor=1.0))
+    bundle = SimpleNamespace(
+        transformer=None, vae=vae, text_encoder=None, tokenizer=None, scheduler=None, max_text_length=48
+    )
     scene = words.make_scene(world, 1)
     assert words.generate(bundle, scene, words.WAYS[0]).shape == (17, 3, 8, 8)
     words.generate(bundle, scene, words.WAYS[1])
