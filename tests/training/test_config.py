@@ -52,6 +52,7 @@ def test_overrides_are_typed(tmp_path):
         ({"run": 3}, "`run` must be a table"),
         ({"recipe": {"drop_caption": 1.5}}, "a probability"),
         ({"recipe": {"drop_caption": float("nan")}}, "a probability"),
+        ({"recipe": {"timestep_shift": 0.0}}, "`recipe.timestep_shift` is 0.0"),
         ({"optimizer": {"rate": -1.0}}, "greater than 0"),
         ({"optimizer": {"betas": [0.9]}}, "optimizer.betas"),
         ({"optimizer": {"decay": "cosinus"}}, "one of constant, cosine, linear"),

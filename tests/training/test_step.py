@@ -1,8 +1,10 @@
+import pytest
 import torch
 from small_models import scheduler, trained, transformer
 
 from tora2.conditions import VideoSize
 from tora2.stages.denoising import rotary_tables
+from tora2.training.draws import draw, shifted
 from tora2.training.step import Recipe, TrainingBatch, bind_batch, tokens_per_video, training_losses
 
 NO_DROPS = Recipe(drop_caption=0.0, drop_references=0.0, drop_trajectories=0.0)
@@ -111,3 +113,17 @@ def test_a_model_with_room_for_a_first_frame_gets_one_by_chance():
         losses(model, data, Recipe(0.0, 0.0, 0.0, keep_first_frame=0.0))
     assert torch.equal(seen[0][:, :1], data.latents[:, :1]) and seen[0][:, 1:].abs().sum() == 0
     assert seen[1].abs().sum() == 0
+
+
+def test_shifted_timesteps_are_those_of_stable_diffusion_3():
+    drawn = torch.arange(1000)
+    assert torch.equal(shifted(drawn, 1000, 1.0), drawn)
+    moved = shifted(drawn, 1000, 3.0)
+    assert (moved.diff() >= 0).all() and 0 <= moved.min() and moved.max() <= 999
+    assert (moved >= 750).float().mean() == pytest.approx(0.5, abs=0.01)
+    assert shifted(moved, 1000, 1 / 3).sub(drawn).abs().max() <= 3
+    recipe = Recipe(timestep_shift=3.0)
+    plain = draw(Recipe(), (64, 1, 1, 1, 1), 1000, torch.Generator().manual_seed(0))
+    noisier = draw(recipe, (64, 1, 1, 1, 1), 1000, torch.Generator().manual_seed(0))
+    assert torch.equal(noisier.timesteps, shifted(plain.timesteps, 1000, 3.0))
+    assert torch.equal(noisier.noise, plain.noise) and noisier.timesteps.sum() > plain.timesteps.sum()

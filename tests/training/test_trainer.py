@@ -1,12 +1,15 @@
 import signal
+from functools import partial
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from training_runs import run_config, train, write_shards
 
+from tora2.acceleration.compiling import compile_blocks, is_compiled
 from tora2.errors import TrainingError
 from tora2.training import slices, state
+from tora2.training import trainer as trainer_module
 from tora2.training.metrics import read_metrics
 
 
@@ -93,6 +96,21 @@ def test_a_frozen_base_stays_and_is_not_stored(data, tmp_path):
 
     fresh = Tora2Transformer3DModel(**config.model.transformer)
     assert torch.equal(fresh.proj_out.weight, trainer.module.transformer.proj_out.weight)
+
+
+@pytest.mark.parametrize("checkpointing", (False, True))
+def test_a_compiled_block_trains_as_a_plain_one(data, tmp_path, monkeypatch, checkpointing):
+    monkeypatch.setattr(trainer_module, "compile_blocks", partial(compile_blocks, backend="aot_eager"))
+    figures = {}
+    for name in ("plain", "compiled"):
+        model = {"compile": name == "compiled", "gradient_checkpointing": checkpointing}
+        trainer = train(run_config(data, tmp_path / name, model=model, run={"steps": 2}))
+        assert is_compiled(trainer.module.transformer) == (name == "compiled")
+        figures[name] = read_metrics(tmp_path / name)
+    for plain, compiled in zip(*figures.values(), strict=True):
+        assert all(compiled[key] == pytest.approx(plain[key], rel=1e-4) for key in ("loss", "norm"))
+    weights = [load_file(tmp_path / name / "adapter.safetensors") for name in figures]
+    assert set(weights[0]) == set(weights[1])
 
 
 def test_half_precision_keeps_what_is_trained_in_float32(data, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ class ModelConfig:
         train_base, train_text_encoder: train the CogVideoX base, and the text encoder, too.
         frozen_dtype: fp32, bf16 or fp16, of the weights that stay as they are.
         gradient_checkpointing: recompute each layer in the backward pass.
+        compile: torch.compile of the repeated block, once for all layers; the first step takes longer.
         flow_sigma, flow_window, reference_size: of a new adapter; 0 takes those of ``source``.
     """
 
@@ -41,6 +43,7 @@ class ModelConfig:
     train_text_encoder: bool = False
     frozen_dtype: str = "fp32"
     gradient_checkpointing: bool = False
+    compile: bool = False
     flow_sigma: float = 0.0
     flow_window: int = 0
     reference_size: int = 0
@@ -285,8 +288,9 @@ def _check(config: TrainingConfig, where: str) -> None:
     for name in ("ema", "floor"):
         if not 0 <= (value := getattr(optimizer, name)) <= 1:
             refuse(f"optimizer.{name}", value, "0 to 1")
-    if not config.recipe.temperature > 0:
-        refuse("recipe.temperature", config.recipe.temperature, "greater than 0")
+    for name in ("temperature", "timestep_shift"):
+        if not 0 < (value := getattr(config.recipe, name)) < math.inf:
+            refuse(f"recipe.{name}", value, "greater than 0")
     for name, value, choices in (
         ("run.precision", config.run.precision, PRECISIONS),
         ("run.export_dtype", config.run.export_dtype, PRECISIONS),

@@ -40,7 +40,7 @@ def draw(recipe, shape: Sequence[int], timesteps: int, generator: torch.Generato
     """Draws of B clips from one generator.
 
     Args:
-        recipe: :class:`tora2.training.step.Recipe`, for its probabilities.
+        recipe: :class:`tora2.training.step.Recipe`, for its probabilities and its shift of the timesteps.
         shape: [B, T', C, H', W'] of the latents.
         timesteps: number of the diffusion's.
     """
@@ -53,10 +53,16 @@ def draw(recipe, shape: Sequence[int], timesteps: int, generator: torch.Generato
         drop_references=chance(recipe.drop_references),
         drop_trajectories=chance(recipe.drop_trajectories),
         keep_first_frame=chance(recipe.keep_first_frame),
-        timesteps=torch.randint(timesteps, (shape[0],), generator=generator),
+        timesteps=shifted(torch.randint(timesteps, (shape[0],), generator=generator), timesteps, recipe.timestep_shift),
         noise=torch.randn(tuple(shape), generator=generator),
         drop_entities=chance(recipe.drop_entities),
     )
+
+
+def shifted(drawn: torch.Tensor, timesteps: int, shift: float) -> torch.Tensor:
+    """Timesteps in 0..timesteps-1 moved towards the noise: s u / (1 + (s - 1) u), as Stable Diffusion 3 shifts them."""
+    part = (drawn.double() + 0.5) / timesteps
+    return (timesteps * shift * part / (1 + (shift - 1) * part)).long()
 
 
 def draw_per_clip(recipe, shape: Sequence[int], timesteps: int, seed: int, places: Sequence[int]) -> Draws:

@@ -66,6 +66,8 @@ class Recipe:
         contrastive_weight: lambda of equation 7.
         temperature: tau of equation 6 (not given in the paper).
         keep_first_frame: probability of giving the first frame to a model that takes one.
+        timestep_shift: more than 1 draws more of the noisy timesteps (3: half of them in the noisiest quarter), where
+            references and trajectories decide; 1 draws all alike.
     """
 
     drop_caption: float = 0.5
@@ -75,6 +77,7 @@ class Recipe:
     contrastive_weight: float = 0.2
     temperature: float = 0.07
     keep_first_frame: float = 1.0
+    timestep_shift: float = 1.0
 
 
 def training_losses(

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..acceleration.compiling import compile_blocks
 from ..errors import TrainingError
 from . import models, state
 from .config import TrainingConfig, learning_rate
@@ -46,6 +47,7 @@ class Trainer:
 
     Raises:
         TrainingError: the configuration, its data or the run's folder cannot be used.
+        AccelerationError: the model is to be compiled, and this machine cannot.
     """
 
     def __init__(
@@ -94,6 +96,8 @@ class Trainer:
 
         self.wrapped, self.optimizer = prepare(self.accelerator, self.module, optimizer)
         self.module = self.built.module = self.accelerator.unwrap_model(self.wrapped)
+        if config.model.compile:
+            compile_blocks(self.module.transformer)
         self.parameters = trained_parameters(self.module)
         self.step = self.place = self.skipped = self.skipped_in_a_row = self.rise_from = 0
         self.ended = False
