@@ -48,3 +48,7 @@ def test_a_world_batch_is_a_shard_that_the_trainer_reads(tmp_path):
     assert (batch["word_index"] >= 0).any(1).all(), "every entity has words of its own"
     first = drawn.tracks[drawn.present][:, 0]
     torch.testing.assert_close(batch["points"][:, 0, 0].float(), first, atol=2e-3, rtol=0)
+    rounded = encode(drawn, Encoders(WEIGHTS, "cpu", bf16=True))
+    for name in ("latents", "motion_latents"):
+        error = (rounded[name].float() - raw[name].float()).square().mean().sqrt()
+        assert rounded[name].dtype == torch.float16 and 0 < error < 0.02

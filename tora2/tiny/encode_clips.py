@@ -34,7 +34,7 @@ ENTITY_WEIGHT = 8.0
 class Encoders:
     """The frozen networks of a model folder."""
 
-    def __init__(self, folder: Path, device: str):
+    def __init__(self, folder: Path, device: str, *, bf16: bool = False):
         from diffusers import AutoencoderKLCogVideoX
         from transformers import AutoTokenizer
 
@@ -43,6 +43,7 @@ class Encoders:
         from ..personalization.semantic import SemanticEncoder
 
         self.vae = AutoencoderKLCogVideoX.from_pretrained(folder / "vae", torch_dtype=torch.float32).to(device).eval()
+        self.vae_precision = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16)
         self.tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
         self.semantic = SemanticEncoder.from_pretrained(folder / "semantic_encoder")
         self.reid = ReidEncoder(folder / "reid_encoder" / "model.onnx")
@@ -54,13 +55,13 @@ def encode(batch: WorldBatch, encoders: Encoders) -> dict[str, torch.Tensor]:
     """A world batch as the tensors of a shard; ``video`` counts clips from 0."""
     frames = batch.video.shape[1]
     size = VideoSize(frames, batch.video.shape[-2], batch.video.shape[-1])
-    latents = encode_video(encoders.vae, batch.video)
     colors = motion_colors(batch.tracks, batch.visible, size, config.FLOW_SIGMA, config.FLOW_WINDOW)
-    shard = {
-        "latents": latents,
-        "weights": latent_weights(batch.masks),
-        "motion_latents": encode_colors(encoders.vae, colors),
-    }
+    with encoders.vae_precision:
+        shard = {
+            "latents": encode_video(encoders.vae, batch.video),
+            "weights": latent_weights(batch.masks),
+            "motion_latents": encode_colors(encoders.vae, colors),
+        }
     points, visible = to_latent_frames(batch.tracks, batch.visible)
     ids, word_index, video, entities = [], [], [], []
     for clip, caption in enumerate(batch.captions):
@@ -128,10 +129,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--clips", type=int, default=4096)
     parser.add_argument("--frames", type=int, default=config.FRAMES, help="1 writes stills")
     parser.add_argument("--minutes", type=float, default=1e9)
+    parser.add_argument("--bf16", action="store_true", help="the VAE in bfloat16, for processors that have it")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
-    encoders = Encoders(args.model, args.device)
+    encoders = Encoders(args.model, args.device, bf16=args.bf16)
     world = World(args.atlas, "train", args.frames, entity_weights=(3, 5, 1, 1))
     started = time.monotonic()
     for first in range(0, args.clips, PER_SHARD):
