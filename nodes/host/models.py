@@ -16,7 +16,7 @@ from ...tora2.conditions import VideoSize
 from ...tora2.memory.estimates import RESERVE, Shape, Weights, denoising_bytes, vae_bytes
 from ...tora2.memory.offloading import bring_in_blocks, bring_whole, largest_layer
 from ...tora2.memory.plan import Plan, plan
-from ...tora2.memory.ram import fits_in_ram
+from ...tora2.memory.ram import fits_in_ram, give_back_pinned
 from ...tora2.memory.text_encoder import quantize_text_encoder
 from .folders import find_model
 from .patcher import ComponentPatcher
@@ -42,8 +42,8 @@ def load_model(
 
     source = find_model(name)
     acceleration = acceleration or Acceleration()
-    acceleration.check(management.get_torch_device())
     dtype = resolve_precision(precision)
+    acceleration.check(management.get_torch_device(), dtype)
     gc.collect()  # a model that this one replaces goes first, whatever knows each other in it
     bundle = load(source, dtype, tokenizer=own_t5_tokenizer(), quantization=acceleration.quantization)
     return HostedModel(bundle, offload, acceleration, text_encoder)
@@ -136,6 +136,7 @@ class HostedModel:
         self._patchers.pop("text_encoder", None)
         self._in_blocks.discard("text_encoder")
         gc.collect()  # layers that came one by one know each other
+        give_back_pinned()
         logger.info("Memory: the text encoder is read from its file when it is needed again; RAM is short")
 
     def _loadable(self, name: str, component: nn.Module) -> Any:

@@ -95,6 +95,15 @@ def test_installed_kernels_are_called_as_they_want_it(model, monkeypatch, name, 
     torch.testing.assert_close(predict(model), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_a_foreign_kernel_is_one_operator_however_many_models_use_it(model, monkeypatch):
+    install(monkeypatch, "sageattention", sageattn=sageattn)
+    use_attention(model, "sage")
+    other = trained(transformer(seed=3))
+    use_attention(other, "sage")
+    first, second = (next(iter(one.attn_processors.values())) for one in (model, other))
+    assert first is not second and first.attend is second.attend, "a second definition would break the first model's"
+
+
 def without_text(query, key, value, tensor_layout, is_causal):
     """What users of Sage with Tora saw: the text is not attended to."""
     return F.scaled_dot_product_attention(query, key[:, :, 12:], value[:, :, 12:])

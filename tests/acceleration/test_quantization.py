@@ -85,7 +85,9 @@ def test_products_in_eight_bits_need_the_gpu_for_it(monkeypatch):
         check_quantization("int8", CUDA)
     gpu(monkeypatch, (9, 0))
     for choice in QUANTIZATIONS:
-        check_quantization(choice, CUDA)
+        check_quantization(choice, CUDA, torch.bfloat16)
+    with pytest.raises(AccelerationError, match="precision is float16; set the precision to bfloat16"):
+        check_quantization("fp8", CUDA, torch.float16)
 
 
 def test_unknown_or_missing_is_refused(monkeypatch):

@@ -7,11 +7,12 @@ import pytest
 import torch
 from small_models import document, scheduler, text_encoder, tokenizer, trained, transformer, vae
 
+from tora2.acceleration.quantization import quantize
 from tora2.conditions import VideoSize
 from tora2.memory import offloading
 from tora2.memory.estimates import IN_FLIGHT
-from tora2.memory.offloading import bring_in_blocks, bring_whole, largest_layer, prefetching
-from tora2.memory.ram import KEPT_FREE
+from tora2.memory.offloading import bring_in_blocks, bring_whole, largest_layer, pinned_bytes, prefetching
+from tora2.memory.ram import KEPT_FREE, fits_pinned
 from tora2.stages import bind_entities, denoise, encode_motion, encode_text
 from tora2.trajectories import parse_document
 
@@ -144,6 +145,24 @@ def test_weights_are_pinned_where_they_leave_enough(monkeypatch):
     assert not prefetching(model, torch.device("cuda"))["low_cpu_mem_usage"]
     free.available = KEPT_FREE
     assert prefetching(model, torch.device("cuda"))["low_cpu_mem_usage"]
+
+
+def test_pinned_memory_is_counted_as_torch_takes_it(monkeypatch):
+    psutil = pytest.importorskip("psutil")
+    model = torch.nn.Sequential(torch.nn.Linear(24, 4), torch.nn.BatchNorm1d(4))  # 384 and 16 bytes; 4 x 16 and 8
+    assert pinned_bytes(model) == 512 + 16 + 4 * 16 + 8
+    free = SimpleNamespace(available=KEPT_FREE + pinned_bytes(model) + 1, total=2 * pinned_bytes(model))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    assert fits_pinned(pinned_bytes(model))
+    monkeypatch.setattr("sys.platform", "win32")
+    assert not fits_pinned(pinned_bytes(model)), "Windows pins 40 % at most"
+
+
+def test_eight_bits_come_without_a_stream():
+    pytest.importorskip("torchao")
+    model = trained(transformer())
+    quantize(model, "int8_weights")
+    assert prefetching(model, torch.device("cuda")) == {}
 
 
 def test_the_largest_layer():

@@ -25,6 +25,19 @@ def entities(count=5):
     return tuple(F.normalize(torch.randn(count, 8, generator=generator), dim=-1) for _ in range(2))
 
 
+def test_the_contrast_is_in_float32_under_autocast():
+    appearance, motion = entities()
+    given = appearance, motion, torch.ones(5, dtype=torch.bool), torch.arange(5)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (appearance @ motion.T).dtype == torch.bfloat16
+        assert torch.equal(contrastive_loss(*given), autocast_off(contrastive_loss, *given))
+
+
+def autocast_off(function, *arguments):
+    with torch.autocast("cpu", enabled=False):
+        return function(*arguments)
+
+
 def test_contrastive_loss_is_equation_6():
     appearance, motion = entities()
     loss = contrastive_loss(appearance, motion, torch.ones(5, dtype=torch.bool), torch.arange(5), 0.1)

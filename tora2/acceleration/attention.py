@@ -12,6 +12,7 @@ import importlib.util
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -189,8 +190,12 @@ def _restricted(backend: SDPBackend) -> Attend:
     return attend
 
 
+@cache
 def _external(name: str, package: Any) -> Attend:
-    """A foreign kernel as one operator, so that torch.compile neither looks into it nor breaks the block's graph."""
+    """A foreign kernel as one operator, so that torch.compile neither looks into it nor breaks the block's graph.
+
+    Made once: defining an operator anew pulls it from under the models that hold the former one.
+    """
     if name == "sage":
 
         def run(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:

@@ -73,8 +73,9 @@ def quantize(transformer: Any, choice: str, device: torch.device | None = None) 
     return len(names)
 
 
-def check_quantization(choice: str, device: torch.device) -> None:
-    """AccelerationError unless ``choice`` exists, torchao is there and the device can do it."""
+def check_quantization(choice: str, device: torch.device, dtype: torch.dtype | None = None) -> None:
+    """AccelerationError unless ``choice`` exists, torchao is there and the device can do it, with weights of ``dtype``
+    where that is given."""
     if choice not in QUANTIZATIONS:
         raise AccelerationError(f"There is no quantization {choice!r}; use one of {', '.join(QUANTIZATIONS)}.")
     if choice == "none":
@@ -88,6 +89,11 @@ def check_quantization(choice: str, device: torch.device) -> None:
             f"The quantization {choice!r} multiplies in 8 bits, which needs an NVIDIA GPU of compute capability "
             f"{least[0]}.{least[1]} or newer, and this is {_describe(device)}; use {choice}_weights, which saves the "
             "same memory."
+        )
+    if choice == "fp8" and dtype not in (None, torch.bfloat16):
+        raise AccelerationError(
+            f"The quantization 'fp8' multiplies weights of bfloat16 alone, and the precision is "
+            f"{str(dtype).removeprefix('torch.')}; set the precision to bfloat16, or use fp8_weights."
         )
 
 

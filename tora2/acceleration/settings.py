@@ -29,8 +29,8 @@ class Acceleration:
     compile: str = "off"
     quantization: str = "none"
 
-    def check(self, device: torch.device) -> None:
-        """Refuse before anything is loaded what ``device`` cannot do.
+    def check(self, device: torch.device, dtype: torch.dtype | None = None) -> None:
+        """Refuse before anything is loaded what ``device`` cannot do, or not with weights of ``dtype``, where given.
 
         Raises:
             AccelerationError: one sentence.
@@ -43,7 +43,7 @@ class Acceleration:
             )
         if self.compile not in COMPILES:
             raise AccelerationError(f"compile is {self.compile!r}; use one of {', '.join(COMPILES)}.")
-        check_quantization(self.quantization, device)
+        check_quantization(self.quantization, device, dtype)
         if self.compile == "on":
             from .compiling import check_compiler
 

@@ -12,14 +12,26 @@ from torch import nn
 BLOCKS_PER_LAYER = 2
 
 
+class StoredBatchNorm2d(nn.BatchNorm2d):
+    """BatchNorm by its stored statistics and in their precision.
+
+    FSDP hands in the affine parameters in bf16 beside statistics in float32, which torch's backward pass refuses.
+    """
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        dtype = self.running_mean.dtype
+        weight, bias = self.weight.to(dtype), self.bias.to(dtype)
+        return F.batch_norm(hidden, self.running_mean, self.running_var, weight, bias, eps=self.eps)
+
+
 class ResidualBlock(nn.Module):
     """Pre-activation residual block (BatchNorm, ReLU, 3x3 conv, twice), width preserved. Names are Tora's."""
 
     def __init__(self, channels: int):
         super().__init__()
-        self.bn1 = nn.BatchNorm2d(channels)
+        self.bn1 = StoredBatchNorm2d(channels)
         self.block1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.bn2 = nn.BatchNorm2d(channels)
+        self.bn2 = StoredBatchNorm2d(channels)
         self.block2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:

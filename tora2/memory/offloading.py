@@ -14,7 +14,8 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_map_only
 
-from .ram import fits_in_ram
+from ..acceleration.quantization import is_quantized, stored_bytes
+from .ram import fits_pinned, give_back_pinned
 
 OLDEST_PREFETCH = (0, 42)
 """The first diffusers known to bring a layer by itself that is called out of the order in which it would be fetched."""
@@ -43,35 +44,43 @@ def bring_whole(module: nn.Module) -> None:
     for name in (_GROUP_OFFLOADING, _LAYER_EXECUTION_TRACKER, _LAZY_PREFETCH_GROUP_OFFLOADING):
         HookRegistry.check_if_exists_or_initialize(module).remove_hook(name, recurse=True)
     module.to("cpu")
+    give_back_pinned()
 
 
 def prefetching(module: nn.Module, device: torch.device) -> dict[str, Any]:
     """Options of the overlap, where there is one.
 
     Without ``record_stream`` a layer's memory is free before the one after the next comes; with it the CPU would run
-    ahead of the computation and memory would fill with layers.
+    ahead of the computation and memory would fill with layers. 8-bit weights come one after the other: as diffusers
+    brings them on a stream, torchao's tensors do not find their way back where they are not pinned.
     """
     import diffusers
 
     installed = tuple(int(part) for part in diffusers.__version__.split(".")[:2])
-    if device.type != "cuda" or installed < OLDEST_PREFETCH:
+    if device.type != "cuda" or installed < OLDEST_PREFETCH or is_quantized(module):
         return {}
     return {"use_stream": True, "record_stream": False, "low_cpu_mem_usage": not _fits_pinned(module)}
 
 
 def largest_layer(module: nn.Module) -> int:
     """Bytes of the largest group of weights that comes at once."""
-    from ..acceleration.quantization import stored_bytes
-
     leaves = (child for child in module.modules() if not any(child.children()))
     return max((stored_bytes(child) for child in leaves), default=0)
 
 
 def _fits_pinned(module: nn.Module) -> bool:
     """Pinned memory cannot be swapped out, but without it every layer is copied to such memory each time it comes."""
-    from ..acceleration.quantization import stored_bytes
+    return bool(fits_pinned(pinned_bytes(module)))
 
-    return bool(fits_in_ram(stored_bytes(module)))
+
+def pinned_bytes(module: nn.Module) -> int:
+    """Bytes that torch pins for a module's layers: each tensor of its own, rounded up to a power of two."""
+    tensors = (
+        tensor
+        for child in module.modules()
+        for tensor in (*child.parameters(recurse=False), *child.buffers(recurse=False))
+    )
+    return sum(1 << (tensor.nbytes - 1).bit_length() for tensor in tensors if tensor.nbytes)
 
 
 def _send_to_device(values: Any, device: torch.device, non_blocking: bool = False) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from .config import TrainingConfig
 from .shards import micro_batches
 
 MIXED = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+LONGEST_WAIT = timedelta(hours=2)
+"""For one another; while the main process makes validation videos, the others wait longer than NCCL's ten minutes."""
 
 
 def make_accelerator(config: TrainingConfig) -> Any:
@@ -30,7 +33,7 @@ def make_accelerator(config: TrainingConfig) -> Any:
         raise TrainingError("Training needs accelerate: install it with `pip install accelerate`.") from error
 
     cpu = _on_cpu()
-    processes = PartialState(cpu=cpu).num_processes
+    processes = PartialState(cpu=cpu, timeout=LONGEST_WAIT).num_processes
     if processes != int(os.environ.get("WORLD_SIZE", "1")):
         raise TrainingError(
             f"The launcher started {os.environ['WORLD_SIZE']} processes, but accelerate found no device to join them "
@@ -46,6 +49,9 @@ def make_accelerator(config: TrainingConfig) -> Any:
     )
     if accelerator.distributed_type == DistributedType.FSDP and not accelerator.is_fsdp2:
         raise TrainingError("Of FSDP only version 2 is supported: set `fsdp_version: 2` in accelerate's configuration.")
+    if accelerator.distributed_type == DistributedType.FSDP:
+        # The launcher's default. It expects every tensor of the state dict to be sharded, and buffers are not.
+        accelerator.state.fsdp_plugin.cpu_ram_efficient_loading = False
     if accelerator.distributed_type not in (
         DistributedType.NO,
         DistributedType.FSDP,

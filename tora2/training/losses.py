@@ -57,7 +57,8 @@ def contrastive_loss(
     if int(complete.sum()) < 2:
         return (appearance.sum() + motion.sum()) * 0.0
     appearance, motion, identity = appearance[complete], motion[complete], identity[complete]
-    logits = appearance.float() @ motion.float().T / temperature
+    with torch.autocast(appearance.device.type, enabled=False):  # which would make the product bf16 again
+        logits = appearance.float() @ motion.float().T / temperature
     count = len(identity)
     same = identity[:, None] == identity[None, :]
     logits = logits.masked_fill(same & ~torch.eye(count, dtype=torch.bool, device=same.device), float("-inf"))

@@ -15,6 +15,8 @@ from .draws import Draws
 from .step import Recipe, TrainingBatch, entity_contrast, training_losses
 
 GROUPS = ("adapter", "base", "text")
+UNITS = ("Tora2Block", "MotionGuidanceFuser", "PersonalizationProjection", "T5Block")
+"""Units of FSDP: all of them are only ever called as modules. Everything else is gathered for the whole step."""
 
 
 class TrainingModule(nn.Module):
@@ -27,9 +29,6 @@ class TrainingModule(nn.Module):
         alphas_cumprod: [1000] of the scheduler.
         train_base, train_text_encoder: the other parts stay frozen; the adapter is always trained.
     """
-
-    # Units of FSDP: all of them are only ever called as modules. Everything else is gathered for the whole step.
-    _no_split_modules = ["Tora2Block", "MotionGuidanceFuser", "PersonalizationProjection", "T5Block"]
 
     def __init__(
         self,
@@ -51,6 +50,9 @@ class TrainingModule(nn.Module):
             parameter.requires_grad_(train_base or is_adapter_key(name))
         if text_encoder is not None:
             text_encoder.requires_grad_(train_text_encoder)
+        # accelerate refuses a name that no module has, and there may be no text encoder.
+        present = {type(part).__name__ for part in self.modules()}
+        self._no_split_modules = [name for name in UNITS if name in present]
 
     def train(self, mode: bool = True) -> TrainingModule:
         super().train(mode)
