@@ -139,5 +139,6 @@ def test_memory_stays_flat_over_twenty_runs(server, tiny_prompt):
             assert server.wait(prompt_id)["status"]["status_str"] == "success"
         held.append(server.resident_bytes() / 2**20)
     print("MiB after every second run:", [round(value) for value in held])
-    # What is loaded once is loaded by the fourth run; a leak would keep at least the 13 MB of a video and its preview.
-    assert max(held[5:]) - max(held[1:5]) < 5 * 13, held
+    # What is loaded once is loaded by the fourth run; a leak would keep at least the 13 MB of a video and its preview,
+    # so 8 x 13 between the two lowest. The allocator's own ups and downs of 80 MB are in the highest alone.
+    assert min(held[5:]) - min(held[1:5]) < 5 * 13, held

@@ -1,5 +1,6 @@
 """Open samples encoded by tora2-tiny's own networks, trained on, and shown as validation videos."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,16 @@ def settings(samples, data, out, **model):
         data={"samples": str(samples), "frames": 9, "height": 64, "width": 64, "clips_per_shard": 2},
         run={"steps": 1, "batch": 2, "micro_batch": 2, "save_every": 1},
     )
+
+
+def test_a_plain_source_brings_the_encoders_of_the_parts_that_are_added(samples, tmp_path):
+    """The 5B recipe starts from plain Tora, whose adapter wants no encoders."""
+    source = tmp_path / "base"
+    shutil.copytree(WEIGHTS, source, ignore=shutil.ignore_patterns("adapter.safetensors"))
+    said = []
+    config = settings(samples, tmp_path / "data", tmp_path / "out", source=str(source))
+    assert encode_samples(config, say=said.append) == 3, said
+    assert Shards(tmp_path / "data").batch([0])["semantic"].abs().sum() > 0
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +83,16 @@ class Tora2Bundle:
             "text_encoder": lambda: components.load_text_encoder(source, dtype, width),
             "tokenizer": lambda: components.load_tokenizer(source, tokenizer),
             "scheduler": lambda: components.load_scheduler(source),
-            "semantic": lambda: _load_semantic(source, plan.adapter, dtype),
-            "reid": lambda: _load_reid(source, plan.adapter),
-            "face": lambda: _load_face(source, plan.adapter),
+            **_identity_loaders(source, plan.adapter, dtype),
         }
         return bundle
+
+    def expect_personalization(self, personalization_config: Mapping[str, Any]) -> None:
+        """Look for the identity encoders that parts of this config want, which a training is about to add."""
+        adapter = replace(
+            self.config, arguments=self.config.arguments | {"personalization_config": dict(personalization_config)}
+        )
+        self._loaders |= _identity_loaders(self.source, adapter, self.dtype)
 
     @classmethod
     def of(cls, name: str, config: AdapterConfig, *, size: VideoSize, **parts: Any) -> Tora2Bundle:
@@ -194,6 +200,16 @@ class Tora2Bundle:
 
 
 # Functions, not methods: a bundle that its own loaders hold would outlive its last user, and its weights with it.
+
+
+def _identity_loaders(
+    source: ModelSource, config: AdapterConfig, dtype: torch.dtype | None
+) -> dict[str, Callable[[], Any]]:
+    return {
+        "semantic": lambda: _load_semantic(source, config, dtype),
+        "reid": lambda: _load_reid(source, config),
+        "face": lambda: _load_face(source, config),
+    }
 
 
 def _load_semantic(source: ModelSource, config: AdapterConfig, dtype: torch.dtype | None) -> Any | None:

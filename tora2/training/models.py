@@ -49,7 +49,10 @@ def open_source(config: ModelConfig) -> Tora2Bundle | None:
     source = named.get(config.source) or source_at(config.source)
     if config.adapter:
         source = replace(source, adapter=(Path(config.adapter),))
-    return load(source)
+    bundle = load(source)
+    if not bundle.has_personalization and config.transformer.get("personalization_config"):
+        bundle.expect_personalization(config.transformer["personalization_config"])
+    return bundle
 
 
 def open_data(config: TrainingConfig, device: torch.device) -> Any:
