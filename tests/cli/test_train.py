@@ -75,3 +75,9 @@ def test_dry_run(config, capsys):
     assert main(["train", *config, "--dry-run"]) == 0
     out = capsys.readouterr().out
     assert "trained" in out and "2 steps of 2 clips" in out and "loss" in out
+
+
+def test_what_was_never_trained_is_not_exported(config, tmp_path, capsys):
+    assert main(["train", *config, "--export"]) == 1
+    assert "holds no checkpoint to export" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("adapter.safetensors"))

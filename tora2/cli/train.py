@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
+    from ..errors import TrainingError
     from ..training.config import load_config
 
     shipped = CONFIGS.get(args.config)
@@ -51,6 +52,8 @@ def main(args: argparse.Namespace) -> int:
 
     trainer = Trainer(config, resume=args.resume or args.export, minutes=args.minutes, quiet=args.quiet)
     if args.export:
+        if not trainer.step:
+            raise TrainingError(f"{config.run.out} holds no checkpoint to export: set `run.out` to the run's folder.")
         trainer.export()
     else:
         trainer.run()
