@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Any
-
 import torch
 from comfy_api.latest import io
 
 from ..tora2.conditions import Entity
-from ..tora2.errors import ConditionError, EncoderError
-from ..tora2.personalization.extractor import NO_PERSONALIZATION, ExtractorConfig
+from ..tora2.errors import ConditionError
+from ..tora2.personalization.encoders import needed_encoders
+from ..tora2.personalization.extractor import NO_PERSONALIZATION
 from ..tora2.personalization.preparation import entity_mask
 from . import host, sockets
-
-logger = logging.getLogger(__name__)
 
 MAX_ENTITIES = 16
 KINDS = ("auto", "human", "object")
@@ -145,28 +141,12 @@ class Tora2ExtractPersonalization(io.ComfyNode):
             raise ConditionError(NO_PERSONALIZATION)
         entities = [entity for entity in entities.values() if entity is not None]
         transformer, semantic = model.components("transformer", "semantic")
+        config = transformer.personalization_extractor.config
         personalization = extract_personalization(
             transformer,
             entities,
             semantic=semantic,
-            **_identity_encoders(model, transformer.personalization_extractor.config, entities),
+            **needed_encoders(entities, model.component, uses_face=config.uses_face, uses_reid=config.uses_reid),
             size=model.bundle.config.reference_size,
         )
         return io.NodeOutput(host.to_intermediate(personalization), host.to_intermediate(personalization.seen))
-
-
-def _identity_encoders(
-    model: host.HostedModel, config: ExtractorConfig, entities: list[Entity]
-) -> dict[str, Any]:
-    """The encoders that these entities may need, so that the others' packages need not be installed."""
-    kinds = {entity.kind for entity in entities if entity.image is not None}
-    face = None
-    if config.uses_face and kinds & {"auto", "human"}:
-        try:
-            face = model.component("face")
-        except EncoderError as error:
-            if "human" in kinds:
-                raise
-            logger.warning("No faces are looked for, so entities of kind auto are taken for objects: %s", error)
-    described = kinds & {"auto", "object"} if config.uses_face else kinds
-    return {"face": face, "reid": model.component("reid") if config.uses_reid and described else None}

@@ -124,9 +124,9 @@ class Tora2Sampler(io.ComfyNode):
                     default="exact",
                     optional=True,
                     tooltip=(
-                        "exact: every step runs the model. balanced: less than half of the steps do, and the picture "
-                        "is carried on in between, with a difference that is hard to see. fast: a third; for trying "
-                        "things out."
+                        "exact: every step runs the model. balanced: less than half of the steps do, what they add is "
+                        "carried on in between, and the pictures differ a little; README has the figures. fast: a "
+                        "third; for trying things out."
                     ),
                 ),
                 io.Float.Input(

@@ -16,6 +16,8 @@ from small_models import (
     vae,
 )
 
+from tora2.checkpoints.discovery import find_models
+from tora2.checkpoints.loading import load
 from tora2.conditions import Entity
 from tora2.errors import ConditionError
 from tora2.pipeline import IdentityEncoders, Tora2Pipeline
@@ -115,6 +117,16 @@ def test_readmes_example_makes_its_video(tmp_path, monkeypatch):
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102 (our own file)
     with Image.open(tmp_path / "lion.gif") as picture:
         assert picture.size == (128, 128) and picture.n_frames == 17
+
+
+def test_a_bundle_gives_only_the_encoders_that_entities_need(monkeypatch):
+    pytest.importorskip("onnxruntime")
+    bundle = load(find_models([])["tora2-tiny"])
+    pipe, component, asked = Tora2Pipeline.from_bundle(bundle), bundle.component, []
+    monkeypatch.setattr(bundle, "component", lambda name: asked.append(name) or component(name))
+    encoders = pipe.identity_encoders([Entity("a lion", torch.zeros(4, 4, 3), kind="object")])
+    assert encoders.face is None and "face" not in asked, "insightface need not be installed for a lion"
+    assert encoders.reid is bundle.reid and encoders.semantic is bundle.semantic
 
 
 def test_references_without_encoders_are_refused(pipeline):

@@ -20,6 +20,7 @@ from .checkpoints.bundle import Tora2Bundle
 from .conditions import Conditioning, Entity
 from .dit import Tora2Transformer3DModel
 from .errors import ConditionError
+from .personalization.encoders import needed_encoders
 from .stages import (
     bind_entities,
     decode,
@@ -75,12 +76,12 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
         self.register_to_config(flow_sigma=flow_sigma, flow_window=flow_window)
         use_conv3d(vae)
         self.video_processor = VideoProcessor(vae_scale_factor=8)
-        self.identity_encoders: IdentityEncoders | Callable[[], IdentityEncoders] | None = None
+        self.identity_encoders: IdentityEncoders | Callable[[Sequence[Entity]], IdentityEncoders] | None = None
         self._interrupt = False
 
     @classmethod
     def from_bundle(cls, bundle: Tora2Bundle) -> Tora2Pipeline:
-        """Of any model that the nodes can load; encoders of references are read when there are references.
+        """Of any model that the nodes can load; encoders of references are read when an entity needs them.
 
         Raises:
             CheckpointError: a file is missing or wrong.
@@ -95,9 +96,15 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
             flow_window=bundle.config.flow_window,
         )
         if bundle.has_personalization:
-            pipeline.identity_encoders = lambda: IdentityEncoders(
-                bundle.encoder("semantic"), bundle.reid, bundle.face, bundle.config.reference_size
-            )
+
+            def encoders(entities: Sequence[Entity]) -> IdentityEncoders:
+                reads = bundle.transformer.personalization_extractor.config
+                needed = needed_encoders(
+                    entities, bundle.component, uses_face=reads.uses_face, uses_reid=reads.uses_reid
+                )
+                return IdentityEncoders(bundle.encoder("semantic"), size=bundle.config.reference_size, **needed)
+
+            pipeline.identity_encoders = encoders
         return pipeline
 
     @property
@@ -209,7 +216,7 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
             raise ConditionError("References need encoders: set `pipeline.identity_encoders` to IdentityEncoders(...).")
         encoders = self.identity_encoders
         if not isinstance(encoders, IdentityEncoders):
-            encoders = self.identity_encoders = encoders()
+            encoders = encoders(entities)
         return extract_personalization(
             self.transformer,
             entities,

@@ -4,7 +4,8 @@ from transformers import Dinov2Config, Dinov2Model
 
 from tora2.conditions import Entity
 from tora2.errors import EncoderError
-from tora2.personalization.encoders import encode_identities
+from tora2.personalization.encoders import encode_identities, needed_encoders
+from tora2.personalization.extractor import ExtractorConfig
 from tora2.personalization.face import FaceEncoder
 from tora2.personalization.reid import ReidEncoder
 from tora2.personalization.semantic import SemanticEncoder
@@ -122,3 +123,43 @@ def test_encoders_of_another_width_are_refused(encoders):
 def test_no_entities(encoders):
     features = encode_identities([], **encoders)
     assert features.semantic.shape == (0, 9, 24) and features.seen.shape == (0, 32, 32, 3)
+
+
+def of_kind(kind: str) -> Entity:
+    return Entity("a fox", torch.zeros(4, 4, 3), kind=kind)
+
+
+@pytest.mark.parametrize(
+    "variant, kind, expected",
+    [
+        ("dino", "human", []),
+        ("dino", "auto", []),
+        ("dino+reid", "human", ["reid"]),
+        ("dino+reid|face", "human", ["face"]),
+        ("dpe", "human", ["face"]),
+        ("dpe", "object", ["reid"]),
+        ("dpe", "auto", ["face", "reid"]),
+    ],
+)
+def test_only_the_encoders_that_the_extractor_reads_are_asked_for(variant, kind, expected):
+    asked, reads = [], ExtractorConfig(variant=variant)
+    found = needed_encoders(
+        [of_kind(kind)],
+        lambda name: asked.append(name) or name,
+        uses_face=reads.uses_face,
+        uses_reid=reads.uses_reid,
+    )
+    assert asked == expected
+    assert found == {name: name if name in expected else None for name in ("face", "reid")}
+
+
+def test_without_a_way_to_see_faces_only_humans_are_refused(caplog):
+    def load(name):
+        if name == "face":
+            raise EncoderError("insightface is not installed")
+        return name
+
+    assert needed_encoders([of_kind("auto")], load) == {"face": None, "reid": "reid"}
+    assert "taken for objects: insightface is not installed" in caplog.text
+    with pytest.raises(EncoderError, match="insightface"):
+        needed_encoders([of_kind("auto"), of_kind("human")], load)

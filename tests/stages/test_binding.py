@@ -92,6 +92,17 @@ def test_an_entity_without_picture_binds_words_and_motion(model, text, motion):
     assert (conditioning.motion_maps[0] - plain.motion_maps[0]).abs().max() > 1e-3
 
 
+def test_an_entity_whose_name_no_track_has_is_told_of(model, text, motion, caplog):
+    bind_entities(model, text, motion, personalize(model, Entity("bird", picture())))
+    assert not caplog.records, "a track is named like this one"
+    fox = personalize(model, Entity("red fox", picture()))
+    assert not entity_batch(text, motion, fox, torch.device("cpu"), torch.float32).visible.any()
+    assert "No track is named 'red fox'" in caplog.text and "'a red fox', 'bird'" in caplog.text
+    caplog.clear()
+    bind_entities(model, text, None, fox)
+    assert not caplog.records, "without a drawing nobody expects a path"
+
+
 def test_several_tracks_of_one_name_are_one_entity(model, text):
     drawing = parse_document(document(names=("bird", "bird")))
     motion = encode_motion(vae(), drawing, sigma=3.0, window=25)

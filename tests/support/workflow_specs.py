@@ -222,17 +222,17 @@ def paths_in_and_out() -> Sheet:
             "Paths from other packs and for them",
             "Paths need not be drawn here: they can be text of another pack, or what moves in a video. And they can be "
             "handed on.",
-            NO_FILES + " **One more package**: OpenCV for step 8, which most installations have "
+            NO_FILES + " **One more package**: OpenCV for step 9, which most installations have "
             "(`pip install opencv-python-headless`).",
             "1. **Load model**: nothing to choose.\n"
             "2. **Prompt**: what is seen. The video starts from a *first frame*; the pictures " + PICTURES + ".\n"
             "3. **Import** takes coordinates in pixels as KJNodes' Spline Editor and many others write them, Tora's `.txt` "
             "lines, or ComfyUI's own TRACKS.\n"
-            "4. **Motion**, 5. **Bind**, 6. **Sample**, 7. **Decode**, and **the video**. " + SHOWN + "\n"
-            "8. **From video** follows what stands out most in the video, and gives its paths as a drawing. Link the frames "
+            "4. **Motion**, 5. **Bind**, 6. **Sample**, 7. **Decode**, 8. **The video**. " + SHOWN + "\n"
+            "9. **From video** follows what stands out most in the video, and gives its paths as a drawing. Link the frames "
             "of any video (*Load Video*, *Get Video Components*) to take its motion. A mask, or a drawing linked to "
             "*trajectories*, says where the followed points start.\n"
-            "9. **Export** writes a path as the text that KJNodes, ATI, Wan-Move, LTX or CogVideoXWrapper nodes read.",
+            "10. **Export** writes a path as the text that KJNodes, ATI, Wan-Move, LTX or CogVideoXWrapper nodes read.",
         )
     )
     sheet.start("tora2-tiny", "a duck in a flower meadow")
@@ -242,12 +242,12 @@ def paths_in_and_out() -> Sheet:
     sheet.motion("import", "5. Bind")
     sheet.finish("import", 6, "video/tora2_imported")
     sheet.add(
-        "found", "Tora2TrajectoriesFromVideo", (1100, 560), (300, 420), "8. From video", points="features", count=4
+        "found", "Tora2TrajectoriesFromVideo", (1100, 560), (300, 420), "9. From video", points="features", count=4
     )
     sheet.link("decode", "found", "images")
     sheet.picture("first", "first_frame_duck.png", (0, 580), "First frame")
     sheet.link("first", "sampler", "first_frame")
-    sheet.add("export", "Tora2ExportTrajectories", (1460, 560), (340, 110), "9. Export")
+    sheet.add("export", "Tora2ExportTrajectories", (1460, 560), (340, 110), "10. Export")
     sheet.link("found", "export", "trajectories")
     sheet.add("shown", "PreviewAny", (1460, 740), (340, 240), "Text for other packs")
     sheet.link("export", "shown", "source")
@@ -261,14 +261,14 @@ def cogvideox_t2v() -> Sheet:
             "49 frames of 720x480 pixels in which things follow drawn paths, with the public weights of CogVideoX-5B and "
             "Tora. These have no part for reference pictures.",
             FULL_FILES.format(base="CogVideoX-5b", end=""),
-            f"1. **Load model**. *offload* auto lets ComfyUI move whole models; 24 GB of GPU memory hold the transformer "
-            f"with room to work. With less, choose *blocks*.\n"
+            f"1. **Load model**. *offload* auto moves whole models to the GPU where they fit (24 GB hold the transformer with "
+            f"room to work) and goes block by block where they do not; the log says which.\n"
             f"2. **Prompt**: long, detailed English sentences work best.\n"
             f"3. **Draw**: {DRAWING}\n"
             f"4. **Motion**, 5. **Bind**.\n"
             f"6. **Sample**: 50 steps and guidance 6 with dynamic guidance are what the authors use. *preset* balanced is "
             f"about twice as fast.\n"
-            f"7. **Decode**: in tiles if memory is short. 8. **The video** at 8 frames per second. {SHOWN}",
+            f"7. **Decode**: in strips by itself where memory is short. 8. **The video** at 8 frames per second. {SHOWN}",
         ),
         900,
     )
@@ -290,14 +290,14 @@ def cogvideox_i2v() -> Sheet:
             "49 frames of 720x480 pixels that start from your picture, in which things follow drawn paths, with the public "
             "weights of CogVideoX-5B-I2V and Tora.",
             FULL_FILES.format(base="CogVideoX-5b-I2V", end="_I2V"),
-            f"1. **Load model**. *offload* auto lets ComfyUI move whole models; 24 GB of GPU memory hold the transformer "
-            f"with room to work. With less, choose *blocks*.\n"
+            f"1. **Load model**. *offload* auto moves whole models to the GPU where they fit (24 GB hold the transformer with "
+            f"room to work) and goes block by block where they do not; the log says which.\n"
             f"2. **Prompt**: describes the picture and what happens.\n"
             f"3. **Draw**: the picture lies under the drawing; let each path start on the thing that shall move. {DRAWING}\n"
             f"4. **Motion**, 5. **Bind**.\n"
             f"6. **Sample**: *first frame* takes your picture; choose it in *First frame*. One of another shape is scaled to "
             f"cover the canvas and cut at its centre. The pictures {PICTURES}.\n"
-            f"7. **Decode**: in tiles if memory is short. 8. **The video** at 8 frames per second. {SHOWN}",
+            f"7. **Decode**: in strips by itself where memory is short. 8. **The video** at 8 frames per second. {SHOWN}",
         ),
         900,
     )

@@ -6,9 +6,10 @@ Per entity: remove the background, decide whether it is a human, then compute se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from .face import FaceEncoder
     from .reid import ReidEncoder
     from .semantic import SemanticEncoder
+
+logger = logging.getLogger(__name__)
 
 KINDS = ("auto", "human", "object")
 
@@ -43,6 +46,32 @@ class IdentityFeatures:
     is_human: torch.Tensor
     has_reference: torch.Tensor
     seen: torch.Tensor
+
+
+def needed_encoders(
+    entities: Sequence[Entity], load: Callable[[str], Any], *, uses_face: bool = True, uses_reid: bool = True
+) -> dict[str, Any]:
+    """The ``face`` and ``reid`` encoders that these entities may need, None for one that they do not, so that its
+    package need not be installed. Where no face encoder can be loaded, entities of kind ``auto`` go without.
+
+    Args:
+        load: gives the encoder of a name, or raises EncoderError.
+        uses_face, uses_reid: which identity vectors the extractor reads.
+
+    Raises:
+        EncoderError: one that is surely needed cannot be loaded.
+    """
+    kinds = {_kind(entity) for entity in entities if entity.image is not None}
+    face = None
+    if uses_face and kinds & {"auto", "human"}:
+        try:
+            face = load("face")
+        except EncoderError as error:
+            if "human" in kinds:
+                raise
+            logger.warning("No faces are looked for, so entities of kind auto are taken for objects: %s", error)
+    described = kinds & {"auto", "object"} if uses_face else kinds
+    return {"face": face, "reid": load("reid") if uses_reid and described else None}
 
 
 @torch.no_grad()

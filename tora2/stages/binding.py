@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import torch
@@ -11,6 +12,8 @@ from ..conditions import Conditioning, Entity, MotionConditions, Personalization
 from ..errors import ConditionError
 from ..memory.placement import compute_device
 from ..phrases import find_phrase
+
+logger = logging.getLogger(__name__)
 
 
 @torch.no_grad()
@@ -125,9 +128,18 @@ def _tracks(motion: MotionConditions | None, entity: Entity) -> list[int]:
     if motion is None:
         return []
     found = [index for index, name in enumerate(motion.names) if name == entity.track_name]
-    if entity.track and not found:
+    if found:
+        return found
+    drawn = ", ".join(repr(name) for name in dict.fromkeys(motion.names))
+    if entity.track:
         raise ConditionError(
-            f"Entity {entity.phrase!r} follows a track named {entity.track!r}, but the drawing has "
-            f"{', '.join(repr(name) for name in dict.fromkeys(motion.names))}; use one of these names."
+            f"Entity {entity.phrase!r} follows a track named {entity.track!r}, but the drawing has {drawn}; use one "
+            "of these names."
         )
-    return found
+    logger.warning(
+        "No track is named %r like its entity, so that entity's looks are bound to no path; if one is its own, write "
+        "the track's name at Tora2 Entity: %s.",
+        entity.phrase,
+        drawn,
+    )
+    return []
