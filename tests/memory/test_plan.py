@@ -1,5 +1,7 @@
 """What `auto` picks for CogVideoX-5B with Tora2's parts, by the memory of the card."""
 
+from pathlib import Path
+
 import pytest
 
 from tora2.conditions import VideoSize
@@ -29,6 +31,22 @@ def test_full_size(row):
     assert found.fits and found.peak_bytes <= found.free
     settings = (found.resident, found.text_encoder, found.transformer, found.together, found.keep_modulations)
     assert (*settings, found.encoding, found.decoding) == row[1:]
+
+
+def test_readmes_ladder_is_what_is_picked():
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    rows = readme.split("| GB of the card |")[1].split("\n\n")[0].splitlines()[2:]
+    assert len(rows) == 7
+    places = {"whole": "whole", "blocks": "block by block"}
+    slicings = {OFF: "whole", SLICES: "in strips", ON_CPU: "in strips with its cache on the CPU"}
+    for row in rows:
+        card, text, transformer, motion, vae, peak = (cell.strip() for cell in row.strip("|").split("|"))
+        found = plan(FREE * int(card) * GIB, FULL, COGVIDEOX_5B)
+        assert (text, transformer) == (places[found.text_encoder], places[found.transformer])
+        assert motion == ("kept" if found.keep_modulations else "recomputed")
+        assert vae == f"{slicings[found.encoding]}, {slicings[found.decoding]}"
+        assert peak == f"{found.peak_bytes / GIB:.1f}"
+        assert found.together == (card != "16") and found.resident == (card == "48")
 
 
 def test_the_smallest_settings_are_below_six_gigabytes():
