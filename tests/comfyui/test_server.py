@@ -23,7 +23,7 @@ def workflow(path: Path) -> dict:
     return json.loads(path.read_text())
 
 
-def with_inputs(prompt: dict, kind: str, **values) -> dict:
+def with_inputs(prompt: dict, kind: str, /, **values) -> dict:
     prompt = copy.deepcopy(prompt)
     for node in prompt.values():
         if node["class_type"] == kind:
@@ -102,6 +102,46 @@ def test_only_what_changed_runs_again(server, tiny_prompt):
     drawing = drawing.replace("}]}]}", '}]}, {"name": "penguin", "points": [{"x": 0.2, "y": 0.2}]}]}')
     moved = rerun(with_inputs(prompt, "Tora2TrajectoryEditor", drawing=drawing))
     assert moved == after | {"Tora2TrajectoryEditor", "Tora2EncodeTrajectories", "Tora2BindEntities"}
+
+
+def of_each(prompt: dict, first: str, second: str) -> list:
+    """Link to core's Create List of two nodes' first outputs, as an XY plot or a batch of prompts uses it."""
+    links = {"inputs.input0": [first, 0], "inputs.input1": [second, 0]}
+    prompt["list"] = {"class_type": "CreateList", "inputs": links}
+    return ["list", 0]
+
+
+def check_two_different_videos(server, prompt: dict) -> None:
+    done = server.run(prompt)
+    assert done["status"]["status_str"] == "success", done["status"]["messages"]
+    outputs = {prompt[key]["class_type"]: output for key, output in done["outputs"].items()}
+    files = [server.base / "output" / file["subfolder"] / file["filename"] for file in outputs["SaveVideo"]["images"]]
+    assert len(files) == 2 and files[0].read_bytes() != files[1].read_bytes()
+
+
+def test_a_list_of_prompts_gives_a_video_of_each(server, tiny_prompt):
+    prompt = tiny_prompt(ROOT / "workflows" / "trajectories_only_tiny.json")
+    for name, place in (("sky", "under a night sky"), ("beach", "on a beach")):
+        prompt[name] = {"class_type": "PrimitiveString", "inputs": {"value": f"a rocket {place}"}}
+    check_two_different_videos(server, with_inputs(prompt, "Tora2TextEncode", prompt=of_each(prompt, "sky", "beach")))
+
+
+def test_a_list_of_pictures_gives_a_video_of_each(server, tiny_prompt):
+    prompt = tiny_prompt(ROOT / "workflows" / "two_entities_tiny.json")
+    entities = [node for node in prompt.values() if node["class_type"] == "Tora2Entity"]
+    own, other = (node["inputs"]["image"][0] for node in entities)
+    entities[0]["inputs"].update(image=of_each(prompt, own, other))
+    entities[0]["inputs"].pop("mask", None)
+    check_two_different_videos(server, prompt)
+
+
+def test_a_list_of_drawings_gives_a_video_of_each(server, tiny_prompt):
+    prompt = tiny_prompt(ROOT / "workflows" / "trajectories_only_tiny.json")
+    editor = next(key for key, node in prompt.items() if node["class_type"] == "Tora2TrajectoryEditor")
+    prompt["other"] = copy.deepcopy(prompt[editor])
+    prompt["other"]["inputs"]["drawing"] = prompt[editor]["inputs"]["drawing"].replace("0.85", "0.5")
+    both = of_each(prompt, editor, "other")
+    check_two_different_videos(server, with_inputs(prompt, "Tora2EncodeTrajectories", trajectories=both))
 
 
 def test_a_bad_drawing_is_refused_before_anything_runs(server, tiny_prompt):
