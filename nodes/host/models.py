@@ -221,7 +221,7 @@ class HostedModel:
         """The VAE, with room to ``encode`` or ``decode`` a video, and how it is to run (of ``tora2.vae.SLICINGS``)."""
         self.bundle.component("vae")
         chosen = self.plan(size)
-        slicing = {"auto": getattr(chosen, f"{work[:-1]}ing"), "on": "slices", "off": "off"}[tiling]
+        slicing = {"auto": getattr(chosen, f"{work[:-1]}ing"), "on": "strips", "off": "off"}[tiling]
         return self.component("vae", memory=vae_bytes(self._shape(), size, work, slicing)), slicing
 
     def forming_video(self, motion: Any = None) -> Any:

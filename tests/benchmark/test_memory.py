@@ -36,7 +36,7 @@ def test_every_phase_of_every_rung_and_smaller_caps_take_less(monkeypatch):
     )
     small, large = rungs
     assert tuple(large.peaks) == PHASES and all(value > 0 for value in large.seconds.values())
-    assert "all models stay" in large.settings and "block by block" in small.settings and "slices" in small.settings
+    assert "all models stay" in large.settings and "block by block" in small.settings and "strips" in small.settings
     assert small.peaks["denoise"] < large.peaks["denoise"]
     table = ladder_table(rungs)
     assert "block by block" in table and table.splitlines()[0].startswith("cap, GiB")

@@ -97,5 +97,5 @@ def test_a_model_without_motion_has_nothing_to_recompute():
 def test_the_line_names_every_choice():
     line = plan(FREE * 12 * GIB, FULL, COGVIDEOX_5B).describe()
     assert "\n" not in line
-    for words in ("11.3 GiB free", "one model at a time", "block by block", "together", "recomputed", "in slices"):
+    for words in ("11.3 GiB free", "one model at a time", "block by block", "together", "recomputed", "in strips"):
         assert words in line

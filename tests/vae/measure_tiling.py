@@ -34,7 +34,7 @@ def compare(vae, frames: int, height: int, width: int, name: str, tiles: list[tu
     with PeakBytes() as whole:
         expected = decode_frames(vae, latents)
     with PeakBytes() as strips:
-        found = decode_frames(vae, latents, "slices")
+        found = decode_frames(vae, latents, "strips")
     print(f"{name}, {frames} frames of {width}x{height}")
     print(f"  strips: decoding {_levels(found, expected)}, peak {strips.peak / whole.peak:.2f} of the whole")
     print(f"  strips: encoding {_relative(encode_frames(vae, video, 'slices'), latents)}")

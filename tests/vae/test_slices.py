@@ -118,8 +118,8 @@ def test_strips_take_a_fraction_of_the_memory(slicing):
 
 def test_hooked_layers_are_left_to_their_hooks():
     model = autoencoder()
-    assert coding.runs_in_slices(model, "slices") and not coding.runs_in_slices(model, "off")
+    assert coding.runs_in_slices(model, "strips") and not coding.runs_in_slices(model, "off")
     model.decoder.conv_in._hf_hook = object()
-    assert not coding.runs_in_slices(model, "slices")
+    assert not coding.runs_in_slices(model, "strips")
     with pytest.raises(ValueError, match="slicing is one of"):
         coding.runs_in_slices(model, "tiles")

@@ -24,11 +24,11 @@ FUSER_TENSORS = 2.0
 
 VAE_TENSORS = {
     ("decode", "off"): 179.0,
-    ("decode", "slices"): 68.0,
-    ("decode", "slices and cache on the CPU"): 36.5,
+    ("decode", "strips"): 68.0,
+    ("decode", "strips and cache on the CPU"): 36.5,
     ("encode", "off"): 82.0,
-    ("encode", "slices"): 48.5,
-    ("encode", "slices and cache on the CPU"): 28.5,
+    ("encode", "strips"): 48.5,
+    ("encode", "strips and cache on the CPU"): 28.5,
 }
 """Pictures of the VAE's first width (128 channels at full size) that live at once, in the chunk that needs the most."""
 

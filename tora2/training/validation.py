@@ -91,7 +91,7 @@ class Validator:
             first_frame=first,
             guidance_batch="in sequence",
         )
-        frames = decode(vae, latents, "slices" if device.type == "cuda" else "off")
+        frames = decode(vae, latents, "strips" if device.type == "cuda" else "off")
         if device.type != "cpu":  # training needs the memory
             vae.to("cpu")
             if module.text_encoder is None:

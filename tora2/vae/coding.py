@@ -13,7 +13,7 @@ from .slices import Slices
 OnChunk = Callable[[int, int], None]
 """Told after each chunk of frames: how many are done, and of how many."""
 
-SLICINGS = ("off", "slices", "slices and cache on the CPU")
+SLICINGS = ("off", "strips", "strips and cache on the CPU")
 """How the VAE runs: as diffusers does it; in strips of rows; so, and what it remembers between chunks is on the CPU."""
 
 
