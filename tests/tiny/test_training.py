@@ -34,6 +34,26 @@ def test_vae(atlas_folder, tmp_path):
         assert vae.decode(latents).sample.shape == (1, 3, 17, 32, 32)
 
 
+def test_a_vae_near_another_keeps_its_latents_and_its_scale(atlas, atlas_folder, tmp_path):
+    old = train_vae.build()
+    old.register_to_config(scaling_factor=0.7)
+    old.save_pretrained(tmp_path / "old")
+    near = ("--near", str(tmp_path / "old"), "--frames", "9", "--crop", "32")
+    slice_of(train_vae.main, atlas_folder, tmp_path / "run", *near, batch=2)
+    trained = train_vae.loop.averaged(tmp_path / "run", "vae")
+    assert any(not torch.equal(value, old.state_dict()[name]) for name, value in trained.items())
+    slice_of(train_vae.main, atlas_folder, tmp_path / "run", *near, "--export", str(tmp_path / "vae"))
+    assert train_vae.exported(tmp_path / "vae").config.scaling_factor == 0.7
+
+    batch = World(atlas, frames=9, size=32).batch([0])
+    video, weight = train_vae.crops(batch, 32, 0.0, torch.Generator().manual_seed(0))
+    moved = train_vae.exported(tmp_path / "old")
+    with torch.no_grad():
+        moved.encoder.conv_out.conv.bias[:16] += 1  # the means alone
+    far, still = (train_vae.losses(vae, video, weight, old)[0] for vae in (moved, old))
+    assert far - still > 0.5 * train_vae.NEARNESS
+
+
 def test_crops_wait_for_the_device_as_often_for_many_clips_as_for_few(atlas):
     class Counted(TorchFunctionMode):
         def __torch_function__(self, function, types, args=(), kwargs=None):

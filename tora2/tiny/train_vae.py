@@ -3,6 +3,7 @@
     python -m tora2.tiny.train_vae --atlas ATLAS --out RUN --frames 1 --crop 96 --batch 16 --minutes 15
     python -m tora2.tiny.train_vae --atlas ATLAS --out RUN --resume --frames 9 --crop 64 --minutes 30 --decay
     python -m tora2.tiny.train_vae --atlas ATLAS --out DECODER --decoder-from RUN --frames 9 --minutes 60 --decay
+    python -m tora2.tiny.train_vae --atlas ATLAS --out BETTER --near VAE --frames 9 --minutes 60 --decay
     python -m tora2.tiny.train_vae --atlas ATLAS --out DECODER --export FOLDER
 
 Stills come first because they are five times cheaper. A part of the clips are colour-coded motion maps, which the same
@@ -37,6 +38,7 @@ CONFIG = {
 }
 FLOW_SIGMA, FLOW_WINDOW = 3.0, 25
 LATENT_NOISE = 0.06
+NEARNESS = 0.5  # weight of what latents move; at 0.5 they moved by a hundredth of their variance in two hours
 
 
 def build():
@@ -77,8 +79,12 @@ def crops(
     return torch.stack(videos).transpose(1, 2), torch.stack(weights).transpose(1, 2)
 
 
-def losses(vae, video: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Training loss and mean squared error (of pixels in -1..1)."""
+def losses(vae, video: torch.Tensor, weight: torch.Tensor, near=None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Training loss and mean squared error (of pixels in -1..1).
+
+    Args:
+        near: a VAE whose latents are to be kept; without one they are led to zero mean and unit deviation.
+    """
     posterior = vae.encode(video).latent_dist
     mean, logvar = posterior.mean.float(), posterior.logvar.float()
     made = vae.decode((mean + LATENT_NOISE * torch.randn_like(mean)).to(video.dtype)).sample.float()
@@ -88,8 +94,13 @@ def losses(vae, video: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor
     for axis in (-1, -2, -3):
         if error.shape[axis] > 1:
             loss = loss + 0.5 * (error.diff(dim=axis).abs() * weight.narrow(axis, 1, error.shape[axis] - 1)).mean()
-    spread, centre = mean.std((0, 2, 3, 4)).clamp_min(1e-4), mean.mean((0, 2, 3, 4))
-    loss = loss + 0.01 * (centre.square().mean() + spread.log().square().mean())
+    if near is not None:
+        with torch.no_grad():
+            wanted = near.encode(video).latent_dist.mean.float()
+        loss = loss + NEARNESS * (mean - wanted).square().mean()
+    else:
+        spread, centre = mean.std((0, 2, 3, 4)).clamp_min(1e-4), mean.mean((0, 2, 3, 4))
+        loss = loss + 0.01 * (centre.square().mean() + spread.log().square().mean())
     loss = loss + 1e-5 * (logvar - 2 * math.log(LATENT_NOISE)).square().mean()
     return loss, error.detach().square().mean()
 
@@ -119,15 +130,23 @@ def evaluate(vae, atlas, split: str, clips: int = 16, device: str = "cpu", *, re
     }
 
 
+def exported(folder: Path):
+    """The VAE that :func:`export` wrote there, in float32."""
+    from diffusers import AutoencoderKLCogVideoX
+
+    return AutoencoderKLCogVideoX.from_pretrained(folder, torch_dtype=torch.float32, local_files_only=True)
+
+
 def _decibel(error: torch.Tensor) -> float:
     return -10 * math.log10(max(error.item(), 1e-10))
 
 
-def export(vae, atlas, folder: Path, *, rebuilt: bool = True) -> dict[str, float]:
-    """Writes the half-precision VAE with the measured scaling factor; returns its held-out figures (in float32), see
-    :func:`evaluate`."""
+def export(vae, atlas, folder: Path, *, rebuilt: bool = True, scaled: bool = False) -> dict[str, float]:
+    """Writes the half-precision VAE with the measured scaling factor, or the one it has if it is ``scaled``; returns
+    its held-out figures (in float32), see :func:`evaluate`."""
     figures = evaluate(vae, atlas, "heldout_names", device=str(vae.device), rebuilt=rebuilt)
-    vae.register_to_config(scaling_factor=round(1 / figures["latent_std"], 4))
+    if not scaled:
+        vae.register_to_config(scaling_factor=round(1 / figures["latent_std"], 4))
     vae.half().save_pretrained(folder)
     return figures
 
@@ -138,7 +157,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--crop", type=int, default=64, help="side of the training windows, at most 128")
     parser.add_argument("--flow-share", type=float, default=0.15, help="part of the clips that are motion maps")
     parser.add_argument("--export", type=Path, default=None, help="only write the averaged weights there")
-    parser.add_argument(
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument(
+        "--near",
+        type=Path,
+        default=None,
+        metavar="FOLDER",
+        help="start from that exported VAE and stay near its latents and scale, which a transformer learned",
+    )
+    start.add_argument(
         "--decoder-from",
         type=Path,
         default=None,
@@ -147,14 +174,16 @@ def main(argv: list[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
     args.resume = args.resume or args.export is not None
-    vae = build()
+    vae = build() if args.near is None else exported(args.near)
+    near = None if args.near is None else exported(args.near).to(args.device).requires_grad_(False)
     if args.decoder_from is not None:
         vae.load_state_dict(loop.averaged(args.decoder_from, "vae"))
         vae.encoder.requires_grad_(False)
     trainer = loop.Trainer({"vae": vae}, args)
     if args.export is not None:
         trainer.use_average()
-        print(json.dumps(export(vae, args.atlas, args.export, rebuilt=not args.no_figures)))
+        figures = export(vae, args.atlas, args.export, rebuilt=not args.no_figures, scaled=near is not None)
+        print(json.dumps(figures))
         return
     world = World(args.atlas, "train", args.frames)
     plans = loop.plan_batches(world, trainer.step, args.batch, args.workers)
@@ -162,7 +191,7 @@ def main(argv: list[str] | None = None) -> None:
         generator = torch.Generator().manual_seed(step)
         video, weight = crops(world.render(next(plans), args.device), args.crop, args.flow_share, generator)
         with trainer.autocast():
-            loss, error = losses(vae, video, weight)
+            loss, error = losses(vae, video, weight, near)
         trainer.descend(loss, psnr=-10 * torch.log10(error.detach() / 4))
     if not args.no_figures:
         trainer.use_average()
