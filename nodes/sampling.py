@@ -256,4 +256,4 @@ class Tora2Decode(io.ComfyNode):
         size = decoded_size(samples)
         vae, slicing = model.vae_for("decode", size, tiling)
         pictures = decode(vae, samples, slicing, on_chunk=host.ChunkProgress())
-        return io.NodeOutput(list(host.to_intermediate(pictures).split(size.frames)))
+        return io.NodeOutput(list(host.to_intermediate(pictures).chunk(len(samples))))

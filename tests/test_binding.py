@@ -112,6 +112,18 @@ def test_painting_equals_a_dense_sum_over_all_cells():
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_the_map_is_read_at_its_places_in_half_precision_too(dtype):
+    height, width = 30, 45  # full size, where a cell is 16 px
+    x = (torch.arange(width) + 0.5).expand(FRAMES, 1, height, -1)
+    motion = torch.cat([x, torch.zeros(FRAMES, 31, height, width)], dim=1).to(dtype)
+    places = torch.rand(1, 2, FRAMES, 2, generator=torch.Generator().manual_seed(1)) * 1.2 - 0.1
+    batch = replaced(entities(1, 1), points=places, visible=torch.ones(1, 2, FRAMES, dtype=torch.bool))
+    found = binding()._sample(batch, motion, 1)[..., 0].float()
+    assert (found - (places[..., 0] * width).clamp(0.5, width - 0.5)).abs().max() < 0.13, "bfloat16 of 45 itself"
+
+
+@torch.no_grad()
 def test_missing_parts_give_finite_results():
     module, batch = binding(), entities()
     bare = replaced(

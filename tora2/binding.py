@@ -182,8 +182,12 @@ class Binding(nn.Module):
         if first_map is None:
             return entities.tokens.new_zeros(count, tracks, frames, self.contrast_motion.in_features)
         maps = first_map.unflatten(0, (videos, frames))[entities.video]
-        grid = (entities.points * 2 - 1).to(maps.dtype).transpose(1, 2).flatten(0, 1)[:, :, None]
-        samples = F.grid_sample(maps.flatten(0, 1), grid, align_corners=False, padding_mode="border")
+        # Half precision would round places by up to 4 px at full size. Places beyond the centres of the border's cells
+        # are moved there, which is border padding, and that MPS lacks before torch 2.13.
+        half_a_cell = 0.5 / torch.tensor(maps.shape[:-3:-1], device=maps.device)
+        places = entities.points.float().maximum(half_a_cell).minimum(1 - half_a_cell)
+        grid = (places * 2 - 1).transpose(1, 2).flatten(0, 1)[:, :, None]
+        samples = F.grid_sample(maps.flatten(0, 1).float(), grid, align_corners=False).to(maps.dtype)
         return samples.squeeze(-1).unflatten(0, (count, frames)).permute(0, 3, 1, 2)
 
     def _mix(self, entities: EntityBatch, motion: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -36,6 +36,7 @@ def test_the_presets_cost_what_they_promise():
 def test_guidance_on_an_interval_runs_one_branch_outside_of_it():
     assert with_guidance_interval("FF.FFF", (0.0, 0.5)) == "FF.PPP"
     assert with_guidance_interval("FF.FFF", (0.0, 1.0)) == "FF.FFF"
+    assert with_guidance_interval("FF....F..F", (0.4, 0.6)) == "PP..F.P..P", "what guidance adds is learnt as it begins"
     assert [in_interval(step, 4, (0.25, 0.75)) for step in range(4)] == [False, True, True, False]
     assert branch_passes("FF.PPP") == 7
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import sys
 import weakref
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from checkpoint_files import PERSONALIZATION, make_transformer, same_state, write_sharded
+from safetensors.torch import load_file, save_file
 
 from tora2.checkpoints.bundle import TEXT_LENGTH, Tora2Bundle
 from tora2.checkpoints.folders import ModelFolders
@@ -76,6 +78,17 @@ def test_weights_are_cast_except_what_t5_needs_in_float32(ours, dtype):
     assert {value.dtype for value in bundle.vae.parameters()} == {dtype}
     kept = {name for name, value in bundle.text_encoder.named_parameters() if value.dtype == torch.float32}
     assert all(".wo." in name for name in kept) and bool(kept) == (dtype == torch.float16)
+
+
+def test_a_t5_stored_in_half_precision_keeps_what_it_needs_in_float32(ours, tmp_path):
+    shutil.copytree(ours[0], tmp_path / "half")
+    path = next((tmp_path / "half" / "text_encoder").glob("*.safetensors"))
+    save_file({name: value.half() for name, value in load_file(path).items()}, path)
+    encoder = load(tmp_path / "half").text_encoder
+    assert {".wo." in name: value.dtype for name, value in encoder.named_parameters()} == {
+        True: torch.float32,
+        False: torch.float16,
+    }
 
 
 def test_everything_is_frozen_and_in_eval_mode(ours):

@@ -11,6 +11,9 @@ def test_wrong_arguments_get_one_sentence(capsys):
     assert "There is no model 'nowhere'" in capsys.readouterr().err
     assert main(["evaluate", "--scenes", "0"]) == 1
     assert "at least 1" in capsys.readouterr().err
+    for argument, value in (("--steps", "2000"), ("--seed", "-1"), ("--guidance", "nan")):
+        assert main(["evaluate", argument, value]) == 1
+        assert argument in capsys.readouterr().err
     assert main(["evaluate", "--device", "abacus"]) == 1
     assert "--device abacus cannot be used here" in capsys.readouterr().err
 

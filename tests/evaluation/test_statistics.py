@@ -3,16 +3,22 @@ import math
 import numpy as np
 import pytest
 
-from tora2.evaluation.statistics import bootstrap, differs, separates
+from tora2.evaluation.statistics import _student, bootstrap, differs, separates
 
 
-def test_interval_covers_the_true_mean_about_as_often_as_it_says():
+@pytest.mark.parametrize("scenes", [6, 10, 30])
+def test_interval_covers_the_true_mean_about_as_often_as_it_says(scenes):
     rng = np.random.default_rng(0)
     hits = 0
-    for trial in range(300):
-        estimate = bootstrap(rng.normal(5.0, 2.0, 30), resamples=500, seed=trial)
+    for trial in range(1000):
+        estimate = bootstrap(rng.normal(5.0, 2.0, scenes), resamples=500, seed=trial)
         hits += estimate.low <= 5.0 <= estimate.high
-    assert 0.88 <= hits / 300 <= 0.98
+    assert 0.915 <= hits / 1000 <= 0.975  # plain percentiles: 0.85 at six, 0.90 at ten
+
+
+@pytest.mark.parametrize(("freedom", "quantile"), [(2, 4.3027), (4, 2.7764), (9, 2.2622), (29, 2.0452)])
+def test_students_quantiles(freedom, quantile):
+    assert _student(0.975, freedom) == pytest.approx(quantile, rel=1e-3 if freedom > 2 else 1e-2)
 
 
 def test_mean_and_interval_of_known_values():
@@ -32,9 +38,9 @@ def test_scenes_without_a_measurement_are_left_out_and_counted():
 
 
 def test_a_control_separates_by_its_paired_difference_on_the_right_side():
-    values = np.array([1.0, 11.0, 21.0, 31.0])  # scenes differ by far more than the two ways of asking do
-    gap = differs(values, values + [2, 3, 2, 3])
+    values = np.array([1.0, 11.0, 21.0, 31.0, 41.0, 51.0])  # far more than the two ways of asking differ
+    gap = differs(values, values + [2, 3, 2, 3, 2, 3])
     assert gap.mean == -2.5
     assert separates(gap, -1) and not separates(gap, 1)
     assert not separates(differs(values, values[::-1]), -1)
-    assert not separates(differs([1.0, 1.0], [5.0, 5.0]), -1)  # two scenes prove nothing
+    assert not separates(differs([1.0] * 5, [5.0] * 5), -1)  # five scenes prove nothing

@@ -165,13 +165,13 @@ def figures(**values: float) -> suite.Figures:
 
 def result(**worse: float) -> suite.Result:
     table = {
-        "ground truth": [figures(traj_error=0.5)] * 4,
-        "generated": [figures()] * 4,
-        "no trajectory": [figures(traj_error=30.0, traj_error_480x720=140.0, place_error=25.0)] * 4,
-        "shuffled binding": [figures(binding=0.0)] * 4,
-        "no reference": [figures(**worse)] * 4,
+        "ground truth": [figures(traj_error=0.5)] * 6,
+        "generated": [figures()] * 6,
+        "no trajectory": [figures(traj_error=30.0, traj_error_480x720=140.0, place_error=25.0)] * 6,
+        "shuffled binding": [figures(binding=0.0)] * 6,
+        "no reference": [figures(**worse)] * 6,
     }
-    settings = suite.Settings(scenes=4, ways=tuple(list(table)[1:]))
+    settings = suite.Settings(scenes=6, ways=tuple(list(table)[1:]))
     return suite.summarize("small", settings, 50, table)
 
 
@@ -190,7 +190,7 @@ def test_the_report_reads_back(tmp_path):
     assert data["rows"]["generated"]["traj_error"]["mean"] == 2.0
     assert data["controls"]["identity"] == {
         "control": "no reference",
-        "difference": {"mean": 1.0, "low": 1.0, "high": 1.0, "count": 4},
+        "difference": {"mean": 1.0, "low": 1.0, "high": 1.0, "count": 6},
         "separates": True,
     }
     text = (tmp_path / "result.txt").read_text()

@@ -102,6 +102,13 @@ def test_each_video_of_a_batch_is_decoded_by_itself(nodes, run, text):
         torch.testing.assert_close(run("Tora2Decode", latent={"samples": latents[None]})[0], video, rtol=0, atol=1e-5)
 
 
+def test_latents_of_other_nodes_with_an_even_number_of_frames_are_told_apart(run):
+    pair = torch.randn(2, 16, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+    first, second = run("Tora2Decode", latent={"samples": pair})
+    assert first.shape == second.shape == (16, 128, 128, 3), "the VAE makes four frames of each"
+    torch.testing.assert_close(run("Tora2Decode", latent={"samples": pair[1:]})[0], second, rtol=0, atol=1e-5)
+
+
 def test_latents_are_unscaled_as_core_keeps_them(run, model, text, monkeypatch):
     """Core's CogVideoX divides the model's latents by the VAE's factor (latent_formats.CogVideoX.process_out)."""
     conditioning = run("Tora2BindEntities", text=text)

@@ -1,12 +1,15 @@
 """Open samples encoded by tora2-tiny's own networks, trained on, and shown as validation videos."""
 
+import dataclasses
+import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from open_samples import sample, write_loose
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from small_models import TORA2
 from training_runs import run_config, train
 
@@ -78,6 +81,35 @@ def test_clips_become_shards(encoded):
     assert decoded[2].mean() > 0.2 > decoded[0].mean(), "the picture is blue"
 
 
+def test_samples_that_are_added_are_encoded_and_none_twice(samples, tmp_path):
+    folder, said = tmp_path / "samples", []
+    shutil.copytree(samples, folder, ignore=shutil.ignore_patterns("broken*"))
+    config = settings(folder, tmp_path / "data", tmp_path / "out")
+    assert encode_samples(config, say=said.append) == 3
+    write_loose(folder, "d", sample(frames=9, height=64, width=64))
+    assert encode_samples(config, say=said.append) == 2, "the last shard anew, the first one kept"
+    assert len(Shards(tmp_path / "data")) == 4
+    larger = dataclasses.replace(config, data=dataclasses.replace(config.data, clips_per_shard=3))
+    with pytest.raises(TrainingError, match="clips_per_shard` of 2, and now it is 3"):
+        encode_samples(larger)
+    for path in [*folder.glob("c.*"), *folder.glob("d.*")]:
+        path.unlink()
+    assert encode_samples(config, say=said.append) == 0
+    assert "00000002.safetensors holds clips of samples that are gone" in said[-1]
+    (tmp_path / "data" / "00000002.safetensors").rename(tmp_path / "data" / "other.safetensors")
+    save_file({"x": torch.zeros(1)}, tmp_path / "data" / "other.safetensors")
+    with pytest.raises(TrainingError, match="other.safetensors does not come from"):
+        encode_samples(config)
+
+
+def test_objects_need_no_insightface(samples, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "insightface", None)
+    folder = tmp_path / "samples"
+    write_loose(folder, "a", sample(frames=9, height=64, width=64))
+    said = []
+    assert encode_samples(settings(folder, tmp_path / "data", tmp_path / "out"), say=said.append) == 1, said
+
+
 def test_text_states_instead_of_ids(samples, tmp_path):
     encode_samples(settings(samples, tmp_path, tmp_path / "out", train_text_encoder=False), say=lambda line: None)
     shards = Shards(tmp_path)
@@ -132,10 +164,23 @@ def test_validation_videos(samples, encoded, tmp_path):
         train(without, resume=True)
 
 
+def test_a_scene_that_cannot_be_made_does_not_end_the_training(samples, encoded, tmp_path, capsys):
+    base, files = settings(samples, encoded, tmp_path), sample(frames=17)
+    data = json.loads(files["entities.json"])
+    data["entities"][0]["kind"] = "human"
+    write_loose(tmp_path / "scenes", "a", files | {"entities.json": json.dumps(data).encode()})
+    options = {"model": vars(base.model), "run": vars(base.run) | {"out": str(tmp_path / "out")}}
+    validation = {"every": 1, "samples": str(tmp_path / "scenes"), "steps": 1}
+    train(run_config(encoded, tmp_path / "out", **options, validation=validation))
+    assert "Validation scene a was not made" in capsys.readouterr().out
+    assert state.checkpoints(tmp_path / "out")
+    write_loose(tmp_path / "scenes", "a", files | {"txt": b"nobody is named here"})
+    with pytest.raises(TrainingError, match='Validation scene a: The phrase "red fox"'):
+        train(run_config(encoded, tmp_path / "out", **options, validation=validation), resume=True)
+
+
 def test_encoding_needs_its_settings(samples, tmp_path):
     config = settings(samples, tmp_path / "data", tmp_path / "out")
-    import dataclasses
-
     with pytest.raises(TrainingError, match="data.samples"):
         encode_samples(dataclasses.replace(config, data=dataclasses.replace(config.data, samples="")))
     scratch = dataclasses.replace(config.model, source="")

@@ -1,5 +1,8 @@
+import io
 import json
 
+import av
+import numpy as np
 import pytest
 import torch
 from open_samples import sample, write_loose, write_tar
@@ -11,6 +14,17 @@ from tora2.training.samples import parse_sample, sample_files
 
 def parse(files, size=None, fps=8.0, need_clip=True):
     return parse_sample("s", files, size or VideoSize(17, 64, 96), fps, need_clip=need_clip)
+
+
+def sound():
+    """A video file without a picture."""
+    content = io.BytesIO()
+    with av.open(content, mode="w", format="mp4") as container:
+        stream = container.add_stream("aac", rate=8000)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 8000
+        container.mux([*stream.encode(silence), *stream.encode(None)])
+    return content.getvalue()
 
 
 def changed(**fields):
@@ -71,6 +85,8 @@ def test_time_and_picture_are_cut_and_tracks_follow():
         ({"entities": [{"phrase": "x", "reference": "9.png"}]}, "lacks '9.png'"),
         ({"entities": [{}] * 65}, "more than 64"),
         ({"entities": None}, "cannot be used"),
+        ({"height": 0}, "17 frames of 96x0 are no video"),
+        ({"frames": float("inf")}, "cannot be used"),
     ],
 )
 def test_mistakes_get_a_sentence_that_names_the_sample(changes, message):
@@ -87,6 +103,8 @@ def test_a_clip_that_is_shorter_than_it_says():
         parse(files | {"entities.json": json.dumps(data).encode()}, VideoSize(33, 64, 96))
     with pytest.raises(TrainingError, match="Sample s"):
         parse(files | {"mp4": b"nonsense"})
+    with pytest.raises(TrainingError, match="Sample s cannot be used"):
+        parse(files | {"mp4": sound()})
     with pytest.raises(TrainingError, match="lacks 'mp4'"):
         parse({name: content for name, content in files.items() if name != "mp4"})
     without = parse({name: content for name, content in files.items() if name != "mp4"}, need_clip=False)

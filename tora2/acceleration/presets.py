@@ -77,12 +77,19 @@ def check_interval(interval: tuple[float, float]) -> tuple[float, float]:
 
 
 def with_guidance_interval(schedule: str, interval: tuple[float, float]) -> str:
-    """The schedule with the prompt's branch alone at full steps outside of the interval."""
-    steps = len(schedule)
-    return "".join(
-        PROMPT if kind == FULL and not in_interval(step, steps, interval) else kind
-        for step, kind in enumerate(schedule)
-    )
+    """The schedule with the prompt's branch alone at full steps outside of the interval.
+
+    The interval's first step is always full: steps that reuse need to know what guidance adds.
+    """
+    steps, kinds, inside = len(schedule), "", False
+    for step, kind in enumerate(schedule):
+        before, inside = inside, in_interval(step, steps, interval)
+        if inside and not before:
+            kind = FULL
+        elif kind == FULL and not inside:
+            kind = PROMPT
+        kinds += kind
+    return kinds
 
 
 def in_interval(step: int, steps: int, interval: tuple[float, float]) -> bool:

@@ -178,7 +178,7 @@ def fill(
         stored: the weights.
         dtype: of all floating-point tensors; None keeps what is stored (fp8 becomes bfloat16).
         what: what the module is, for error sentences.
-        float32: parts of names that stay in float32 when ``dtype`` is float16.
+        float32: parts of names that are float32 where they would be float16, in which they overflow.
         optional: names that may be missing because the module ties them to another.
 
     Raises:
@@ -206,7 +206,7 @@ def check_no_meta(module: nn.Module, what: str) -> None:
 def _cast(tensor: torch.Tensor, dtype: torch.dtype | None, keep: bool) -> torch.Tensor:
     if not tensor.is_floating_point() or hasattr(tensor, "__tensor_flatten__"):  # torchao's keep their own
         return tensor
-    if keep and dtype is torch.float16:
+    if keep and (dtype or tensor.dtype) is torch.float16:
         return tensor.to(torch.float32)
     if dtype is None:
         return tensor.to(torch.bfloat16) if tensor.dtype.itemsize == 1 else tensor

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
 HELP = "Measure a model on held-out scenes beside controls, or any model's videos by the paper's metrics."
+MOST_STEPS = 1000  # the diffusion has no more timesteps
 NETWORKS = {
     "clip": "a CLIPModel: measures Text-S and Vid-S",
     "dino": "a DINOv2: measures Subj-S, with --detector",
@@ -70,8 +72,10 @@ def _tiny(args: argparse.Namespace) -> int:
     from ..evaluation.folder import evaluate_folder
     from ..evaluation.generation import GENERATED
 
-    if args.scenes < 1 or args.steps < 1:
-        raise Tora2Error("--scenes and --steps must be at least 1.")
+    if args.scenes < 1 or not 1 <= args.steps <= MOST_STEPS:
+        raise Tora2Error(f"--scenes must be at least 1, and --steps lie between 1 and {MOST_STEPS}.")
+    if args.seed < 0 or not math.isfinite(args.guidance):
+        raise Tora2Error("--seed must not be negative, and --guidance must be a number.")
     models = find_models(args.models_dir)
     if args.model not in models and not Path(args.model).is_dir():
         raise Tora2Error(f"There is no model {args.model!r}; there are {', '.join(models) or 'none'}.")

@@ -12,6 +12,7 @@ from einops import rearrange
 from ..checkpoints.bundle import Tora2Bundle
 from ..conditions import Entity
 from ..errors import Tora2Error
+from ..personalization.encoders import needed_encoders
 from ..stages import (
     bind_entities,
     decode,
@@ -73,12 +74,12 @@ def generate(
         )
     prompt = scene.other_caption if way == "other background" else scene.caption
     text = encode_text(bundle.text_encoder, bundle.tokenizer, prompt, "", bundle.max_text_length)
+    entities, reads = entities_for(scene, way), transformer.personalization_extractor.config
     personalization = extract_personalization(
         transformer,
-        entities_for(scene, way),
+        entities,
         semantic=bundle.encoder("semantic"),
-        reid=bundle.component("reid"),
-        face=bundle.component("face"),
+        **needed_encoders(entities, bundle.component, uses_face=reads.uses_face, uses_reid=reads.uses_reid),
         size=bundle.config.reference_size,
     )
     motion = None

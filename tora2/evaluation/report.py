@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .measures import METRICS, Metric
-from .statistics import Estimate
+from .statistics import LEAST_SCENES, Estimate
 from .suite import Result
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def notes(result: Result) -> list[str]:
         if gap is None:
             lines.append(f"{MARK} {metric.title}: its control ({metric.control}) was not run.")
         elif not gap[1]:
-            few = " (three scenes are the least)" if gap[0].count < 3 else ""
+            few = f" ({LEAST_SCENES} scenes are the least)" if gap[0].count < LEAST_SCENES else ""
             lines.append(
                 f"{MARK} {metric.title}: its control ({metric.control}) does not separate, difference "
                 f"{_cell(gap[0], metric)}{few}; this column is no evidence."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from einops import rearrange, reduce
+from einops import rearrange
 
 from ..conditions import MotionConditions, VideoSize
 from ..errors import ConditionError, TrajectoryError
@@ -45,10 +45,14 @@ def to_latent_frames(points: torch.Tensor, visible: torch.Tensor) -> tuple[torch
         points: [..., T, 2]; visible: [..., T] bool; T = 4k + 1.
 
     Returns:
-        points [..., k + 1, 2] and visible [..., k + 1], True if any of the frames is.
+        points [..., k + 1, 2], the mean over the visible ones of the frames (over all of them if none is), and visible
+        [..., k + 1], True if any of them is.
     """
-    later = reduce(points[..., 1:, :], "... (t r) c -> ... t c", "mean", r=TEMPORAL_COMPRESSION)
-    seen = rearrange(visible[..., 1:], "... (t r) -> ... t r", r=TEMPORAL_COMPRESSION).any(-1)
+    places = rearrange(points[..., 1:, :], "... (t r) c -> ... t r c", r=TEMPORAL_COMPRESSION)
+    counted = rearrange(visible[..., 1:], "... (t r) -> ... t r", r=TEMPORAL_COMPRESSION)
+    seen = counted.any(-1)
+    share = (counted | ~seen[..., None]).to(points.dtype)[..., None]
+    later = (places * share).sum(-2) / share.sum(-2)
     return torch.cat([points[..., :1, :], later], dim=-2), torch.cat([visible[..., :1], seen], dim=-1)
 
 

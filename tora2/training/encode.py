@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import re
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from einops import rearrange
+from safetensors import SafetensorError, safe_open
 
 from ..checkpoints.saving import write_safetensors
 from ..conditions import VideoSize
 from ..errors import Tora2Error, TrainingError
-from ..personalization.encoders import encode_identities
+from ..personalization.encoders import encode_identities, needed_encoders
 from ..phrases import find_phrase, tokenize_prompt
 from ..stages.motion import check_size, encode_colors, motion_colors, to_latent_frames
 from ..stages.text import encode_text
@@ -51,14 +52,9 @@ class SampleEncoder:
         pixels = rearrange(sample.clip, "t c h w -> 1 c t h w").to(self.vae.device, self.vae.dtype)
         latents = self.vae.encode(pixels).latent_dist.mode() * self.vae.config.scaling_factor
         latents = rearrange(latents, "1 c t h w -> t c h w")
-        ids, offsets, truncated = tokenize_prompt(
-            self.bundle.tokenizer, sample.caption, self.config["max_text_seq_length"]
-        )
-        words = [
-            find_phrase(sample.caption, entity.phrase, offsets, truncated_from=truncated) for entity in sample.entities
-        ]
+        ids, words = tokens_and_words(sample, self.bundle.tokenizer, self.config["max_text_seq_length"])
         if self.keep_ids:
-            text = {"ids": ids[0]}
+            text = {"ids": ids}
         else:
             text = {"text": self._states(sample.caption)[0], "null_text": self.null_text}
         return {
@@ -103,14 +99,13 @@ class SampleEncoder:
     def _features(self, sample: Sample) -> dict[str, torch.Tensor]:
         extractor = self.config["personalization_config"] or {}
         variant = extractor.get("variant", "dpe")
+        reads = {"uses_face": variant in ("dpe", "dino+reid|face"), "uses_reid": variant != "dino"}
         features = encode_identities(
             sample.entities,
             semantic=self.bundle.encoder("semantic"),
-            face=self.bundle.face,
-            reid=self.bundle.reid,
+            **needed_encoders(sample.entities, self.bundle.component, **reads),
             size=self.bundle.config.reference_size,
-            uses_face=variant in ("dpe", "dino+reid|face"),
-            uses_reid=variant != "dino",
+            **reads,
             face_width=extractor.get("face_width", 512),
             reid_width=extractor.get("reid_width", 1024),
         )
@@ -122,6 +117,13 @@ def on_device(module: Any, device: str | torch.device) -> Any:
     """A frozen network where it runs; processors compute in half precision slowly and badly, so in float32 there."""
     module = module.to(device).eval()
     return module.float() if torch.device(device).type == "cpu" else module
+
+
+def tokens_and_words(sample: Sample, tokenizer: Any, length: int) -> tuple[torch.Tensor, list[list[int]]]:
+    """The caption's tokens [S] and each entity's own among them; PhraseError for a phrase that the caption lacks."""
+    ids, offsets, truncated = tokenize_prompt(tokenizer, sample.caption, length)
+    found = (find_phrase(sample.caption, one.phrase, offsets, truncated_from=truncated) for one in sample.entities)
+    return ids[0], list(found)
 
 
 def identity_number(name: str) -> int:
@@ -137,7 +139,8 @@ def _padded(rows: list[list[int]]) -> torch.Tensor:
 def encode_samples(
     config: TrainingConfig, *, device: str | torch.device = "cpu", say: Callable[[str], None] = print
 ) -> int:
-    """Write ``data.samples`` as shards into ``data.path``; shards that exist are kept, so it can be broken off.
+    """Write ``data.samples`` as shards into ``data.path``; it can be broken off, and samples may be added later:
+    shards that hold the samples they should, by name, are kept.
 
     A sample that cannot be used is named in one sentence and left out.
 
@@ -145,11 +148,13 @@ def encode_samples(
         the number of clips that this call encoded.
 
     Raises:
-        TrainingError: nothing could be encoded, or a setting is missing.
+        TrainingError: nothing could be encoded, a setting is missing, or the shards there are of another size.
     """
     data = config.data
     if not data.samples or not data.path:
         raise TrainingError("`train --encode` needs `data.samples`, what it reads, and `data.path`, what it writes.")
+    out = Path(data.path)
+    _check_there(out, data.clips_per_shard)
     bundle = open_source(config.model)
     if bundle is None:
         raise TrainingError("`train --encode` needs `model.source`, the model whose VAE and encoders it uses.")
@@ -157,32 +162,61 @@ def encode_samples(
     encoder = SampleEncoder(
         bundle, sizes_of(config.model, bundle), keep_ids=config.model.train_text_encoder, device=device
     )
-    out = Path(data.path)
-    done = {int(match[1]) for path in out.glob("*.safetensors") if (match := re.match(r"(\d+)", path.name))}
-    encoded, clips, first = 0, [], 0
-    index = -1
-    for index, (name, files) in enumerate(sample_files(data.samples)):
-        if index % data.clips_per_shard == 0:
-            encoded += _write(out, first, clips, say)
-            first, clips = index, []
-        if first in done:
+    samples, encoded, wanted = sample_files(data.samples), 0, set()
+    count = 0
+    while group := list(itertools.islice(samples, data.clips_per_shard)):
+        path = out / f"{count:08d}.safetensors"
+        count += len(group)
+        wanted.add(path)
+        label = _label([name for name, _ in group], data.clips_per_shard)
+        if _label_of(path) == label:
             continue
-        try:
-            clips.append(encoder(parse_sample(name, files, size, data.fps, need_clip=True)))
-        except Tora2Error as error:
-            say(f"left out: {error}" if name in str(error) else f"left out: Sample {name}: {error}")
-    encoded += _write(out, first, clips, say)
-    if not encoded and not done:
-        raise TrainingError(f"Of the {index + 1} samples in {data.samples} none could be encoded.")
+        clips = []
+        for name, files in group:
+            try:
+                clips.append(encoder(parse_sample(name, files, size, data.fps, need_clip=True)))
+            except Tora2Error as error:
+                say(f"left out: {error}" if name in str(error) else f"left out: Sample {name}: {error}")
+        if clips:
+            shard = {name: tensor.cpu() for name, tensor in collate([_on_cpu(clip) for clip in clips]).items()}
+            say(f"wrote {write_safetensors(path, shard, torch.float16, label)} ({len(clips)} clips)")
+        else:
+            path.unlink(missing_ok=True)
+        encoded += len(clips)
+    there = set(out.glob("*.safetensors"))
+    if not there & wanted:
+        raise TrainingError(f"Of the {count} samples in {data.samples} none could be encoded.")
+    for path in sorted(there - wanted):
+        say(f"{path} holds clips of samples that are gone and would be trained on all the same: remove it.")
     return encoded
 
 
-def _write(out: Path, first: int, clips: list[dict[str, torch.Tensor]], say: Callable[[str], None]) -> int:
-    if clips:
-        shard = {name: tensor.cpu() for name, tensor in collate([_on_cpu(clip) for clip in clips]).items()}
-        path = write_safetensors(out / f"{first:08d}.safetensors", shard, torch.float16)
-        say(f"wrote {path} ({len(clips)} clips)")
-    return len(clips)
+def _label(names: list[str], clips_per_shard: int) -> dict[str, str]:
+    """What a shard's metadata say of the samples that it was made of."""
+    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
+    return {"samples": digest, "clips_per_shard": str(clips_per_shard)}
+
+
+def _label_of(path: Path) -> dict[str, str] | None:
+    """The label of a shard that may be there; None for one that is not, or is of another origin."""
+    try:
+        with safe_open(path, "pt") as shard:
+            metadata = shard.metadata() or {}
+    except (SafetensorError, OSError):
+        return None
+    return {name: metadata[name] for name in _label([], 0)} if "samples" in metadata else None
+
+
+def _check_there(out: Path, clips_per_shard: int) -> None:
+    for path in out.glob("*.safetensors"):
+        label = _label_of(path)
+        if label is None:
+            raise TrainingError(f"{path} does not come from `train --encode`: set `data.path` to another folder.")
+        if label["clips_per_shard"] != str(clips_per_shard):
+            raise TrainingError(
+                f"{path} was made with a `data.clips_per_shard` of {label['clips_per_shard']}, and now it is "
+                f"{clips_per_shard}: set it to that number, or `data.path` to another folder."
+            )
 
 
 def _on_cpu(clip: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -106,6 +106,8 @@ def parse_sample(name: str, files: Mapping[str, bytes], size: VideoSize, fps: fl
         if data["version"] != VERSION:
             raise ValueError(f"version {data['version']!r} is not {VERSION}")
         canvas = VideoSize(int(data["frames"]), int(data["height"]), int(data["width"]))
+        if min(canvas.frames, canvas.height, canvas.width) < 1:
+            raise ValueError(f"{canvas.frames} frames of {canvas.width}x{canvas.height} are no video")
         frames = _chosen_frames(canvas.frames, float(data.get("fps", 8.0)), size.frames, fps)
         if len(data["entities"]) > MOST_ENTITIES:
             raise ValueError(f"{len(data['entities'])} entities are more than {MOST_ENTITIES}")
@@ -113,7 +115,7 @@ def parse_sample(name: str, files: Mapping[str, bytes], size: VideoSize, fps: fl
         clip = _clip(files, canvas, size, frames) if need_clip else None
     except KeyError as error:
         raise TrainingError(f"Sample {name} lacks {error}.") from error
-    except (ValueError, TypeError, AttributeError, OSError) as error:
+    except (ValueError, TypeError, AttributeError, OSError, LookupError, ArithmeticError) as error:
         raise TrainingError(f"Sample {name} cannot be used: {error}.") from error
     entities, identities, points, visible = zip(*parsed, strict=True) if parsed else ((),) * 4
     return Sample(name, caption, entities, identities, points, visible, clip)

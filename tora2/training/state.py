@@ -31,6 +31,12 @@ def full(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
 
 
+def gathered(tensors: Mapping[str, torch.Tensor], keep: bool = True) -> dict[str, torch.Tensor]:
+    """The whole tensors on the CPU, or nothing: every process must call this, but only one writes a checkpoint."""
+    whole = ((name, full(tensor)) for name, tensor in tensors.items())
+    return {name: tensor.cpu() for name, tensor in whole if keep}
+
+
 def spread(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     """A whole tensor, sharded and placed as another one of its shape."""
     if not hasattr(like, "device_mesh"):
@@ -75,13 +81,10 @@ class Average:
 
 
 def optimizer_tensors(
-    optimizer: torch.optim.Optimizer, parameters: Mapping[str, nn.Parameter]
+    optimizer: torch.optim.Optimizer, parameters: Mapping[str, nn.Parameter], keep: bool = True
 ) -> dict[str, dict[str, torch.Tensor]]:
-    """An optimizer's state by parameter name, as whole tensors on the CPU."""
-    return {
-        name: {key: full(value).cpu() for key, value in optimizer.state.get(parameter, {}).items()}
-        for name, parameter in parameters.items()
-    }
+    """An optimizer's state by parameter name, see :func:`gathered`."""
+    return {name: gathered(optimizer.state.get(parameter, {}), keep) for name, parameter in parameters.items()}
 
 
 def restore_optimizer(

@@ -125,12 +125,12 @@ class Trainer:
                         metrics.step()
                     if self.step % run.log_every == 0 or self.step == run.steps:
                         self._tell(metrics)
-                    if validator is not None and self.step % self.config.validation.every == 0:
-                        self._validate(validator, metrics)
                     self.slice.look()
                     if self.step % run.save_every == 0 or self.slice.save_due:
                         self.save()
                         saved = self.step
+                    if validator is not None and self.step % self.config.validation.every == 0:
+                        self._validate(validator, metrics)
                     if self.slice.over:
                         break
             if saved != self.step:
@@ -237,13 +237,14 @@ class Trainer:
 
     def save(self) -> None:
         """Write a checkpoint; every process must call this."""
-        weights = {name: state.full(value).cpu() for name, value in self.parameters.items()}
-        average = self.average.values if self.average is not None else {}
-        average = {name: state.full(value).cpu() for name, value in average.items()}
-        optimizer: dict[str, Any] = {"parameters": state.optimizer_tensors(self._inner_optimizer, self.parameters)}
+        main = self.accelerator.is_main_process
+        weights = state.gathered(self.parameters, main)
+        average = state.gathered(self.average.values if self.average is not None else {}, main)
+        moments = state.optimizer_tensors(self._inner_optimizer, self.parameters, main)
+        optimizer: dict[str, Any] = {"parameters": moments}
         if self.accelerator.scaler is not None:
             optimizer["scaler"] = self.accelerator.scaler.state_dict()
-        if self.accelerator.is_main_process:
+        if main:
             state.save_checkpoint(
                 self.out,
                 weights=weights,
@@ -271,6 +272,8 @@ class Trainer:
             self.accelerator.scaler.load_state_dict(optimizer["scaler"])
         self.step, self.place, self.rise_from = kept["step"], kept["place"], kept.get("rise_from", 0)
         self.skipped, self.skipped_in_a_row = kept["skipped"], kept["skipped_in_a_row"]
+        if kept["clips"] != len(self.shards) and self.accelerator.is_main_process:
+            print(f"The run began with {kept['clips']} clips and there are {len(self.shards)}: their order is another.")
         if self.config.optimizer.ema:
             self.average = state.Average(self.parameters, self.config.optimizer.ema)
             for name, value in average.items():
@@ -302,7 +305,7 @@ class Trainer:
             self.module.eval()
             with self.averaged(), callable_in_parts(self.module), self.accelerator.autocast():
                 folder = self.out / "validation" / f"step-{self.step:08d}" if metrics is not None else None
-                for name, frames in validator(folder):
+                for name, frames in validator(folder, metrics.say if metrics is not None else lambda text: None):
                     if metrics is not None:
                         metrics.video(self.step, name, frames)
             self.module.train()
