@@ -36,10 +36,27 @@ export function addTrack(document, points, fields = {}, index = document.tracks.
  * Other documents' tracks behind the own ones, as many as fit.
  * @param {Document} document
  * @param {readonly Track[]} tracks
+ * @param {{dx?: number, dy?: number}} [shift] parts of the canvas by which all are moved as long as one covers a track
  * @returns {Document}
  */
-export function appendTracks(document, tracks) {
-  return replaceTracks(document, [...document.tracks, ...tracks.map((track) => ({ ...track }))]);
+export function appendTracks(document, tracks, { dx = 0, dy = 0 } = {}) {
+  let added = tracks.map((track) => ({ ...track }));
+  const covers = () => added.some((track) => document.tracks.some((other) => samePlaces(track, other)));
+  for (let turn = 0; turn < MAX_TRACKS && (dx || dy) && covers(); turn++) {
+    added = added.map((track) => ({ ...track, points: shifted(track.points, dx, dy) }));
+  }
+  return replaceTracks(document, [...document.tracks, ...added]);
+}
+
+/** @param {readonly Point[]} points @param {number} dx @param {number} dy @returns {Point[]} */
+function shifted(points, dx, dy) {
+  return points.map((point) => ({ ...point, x: dx ? tidy(point.x + dx) : point.x, y: dy ? tidy(point.y + dy) : point.y }));
+}
+
+/** @param {Track} one @param {Track} other */
+function samePlaces(one, other) {
+  return one.points.length === other.points.length &&
+    one.points.every(({ x, y }, index) => tidy(x) === tidy(other.points[index].x) && tidy(y) === tidy(other.points[index].y));
 }
 
 /**
@@ -79,9 +96,7 @@ export function duplicateTracks(document, tracks, { dx = 0, dy = 0 } = {}) {
   let room = MAX_TRACKS - document.tracks.length;
   return withTracks(document, document.tracks.flatMap((track, index) => {
     if (!tracks.includes(index) || room-- <= 0) return [track];
-    const points = track.points.map((point) => (
-      { ...point, x: dx ? tidy(point.x + dx) : point.x, y: dy ? tidy(point.y + dy) : point.y }));
-    return [track, { ...track, points, locked: false }];
+    return [track, { ...track, points: shifted(track.points, dx, dy), locked: false }];
   }));
 }
 

@@ -12,6 +12,7 @@ import { isTyping } from './keyboard.mjs';
 
 const LARGEST_TEXT = 32_000_000;
 const LARGEST_PICTURE = 64_000_000;
+const ASIDE = 20; // pixels between a track and its copy, as in Duplicate
 /** What was copied last, in any editor of this page, for browsers that do not let us read the clipboard. */
 let copied = '';
 
@@ -100,7 +101,7 @@ export class Clipboard {
         return false;
       }
       store.edit(t('step.import'), (document) => {
-        const next = appendTracks(document, found.tracks);
+        const next = appendTracks(document, found.tracks, { dx: ASIDE / document.width, dy: ASIDE / document.height });
         const added = next.tracks.length - document.tracks.length;
         return { document: next, selection: select({ tracks: Array.from({ length: added }, (_, i) => document.tracks.length + i) }) };
       });

@@ -102,8 +102,8 @@ function clipCommands({ store, playback }, define) {
   define('last', ['End'], () => playback.seek(store.document.frames - 1));
   define('previous', [','], () => playback.step(-1));
   define('next', ['.'], () => playback.step(1));
-  define('back', ['Shift+<', 'Shift+,'], () => playback.step(-10));
-  define('forward', ['Shift+>', 'Shift+.'], () => playback.step(10));
+  define('back', ['Shift+,', 'Shift+<'], () => playback.step(-10));
+  define('forward', ['Shift+.', 'Shift+>'], () => playback.step(10));
 }
 
 /** @param {Desk} desk @param {Define} define */
@@ -118,7 +118,7 @@ function viewCommands({ stage, store, shell }, define) {
     camera.fit();
     stage.viewChanged();
   });
-  define('fitSelection', ['Shift+)', 'Shift+0'], () => {
+  define('fitSelection', ['Shift+0', 'Shift+)'], () => {
     const bounds = stage.selectionBounds();
     if (!bounds) return;
     camera.show(bounds, 60);

@@ -23,6 +23,7 @@ import { STAGE_STYLE } from './stage/style.mjs';
 import { cycle } from './tools/candidates.mjs';
 import { TOOLBAR_ICONS, toolbarGroups } from './toolbar-groups.mjs';
 import { Value } from './value.mjs';
+import { watchZoom } from './zoom.mjs';
 
 /** @typedef {import('./types.mjs').Host} Host */
 /** @typedef {import('./types.mjs').Panel} Panel */
@@ -152,6 +153,10 @@ export function createEditor(root, host) {
     }),
   ];
   watchPresses();
+  stops.push(watchZoom(main, () => {
+    stage.resized();
+    timeline.relayout();
+  }));
   stage.element.addEventListener('focus', () => {
     resting = pressed ? null : stage.input.last;
   });

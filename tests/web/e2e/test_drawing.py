@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from editor_page import WIDGET
 
 PICTURES = Path(os.environ.get("TORA2_PICTURES", Path(__file__).parent / "pictures"))
 TRACKS = [
@@ -55,6 +56,24 @@ def test_three_tracks_are_drawn_keyed_saved_reloaded_and_queued(editor):
     assert json.loads(text) == document
     editor.draw([(0.4, 0.4), (0.6, 0.4)])
     assert len(editor.document(node)["tracks"]) == 4
+
+
+def test_the_drawing_is_sharp_again_once_the_graph_was_zoomed(editor):
+    """A template opens at a third of its size and is then zoomed in, which no observer tells."""
+    node = editor.new_editor()
+    editor.look_at(node, 0.35)
+    editor.page.wait_for_timeout(1000)
+    editor.look_at(node, 1.3)
+    editor.page.wait_for_function(
+        """(selector) => {
+            const { shadowRoot } = document.querySelector(`${selector}[data-on-screen]`)
+            const canvases = [...shadowRoot.querySelectorAll('.stage canvas, .lanes canvas, .ruler canvas')]
+            const dense = (canvas) => canvas.width >= 0.99 * canvas.getBoundingClientRect().width
+            return canvases.length > 3 && canvases.every(dense)
+        }""",
+        arg=WIDGET,
+        timeout=5000,
+    )
 
 
 @pytest.mark.parametrize("scale", [0.25, 0.5, 1.5, 2.0])

@@ -189,6 +189,18 @@ test('lists are full at 64 tracks and 4096 points', () => {
   assert.equal(timing.keyAt(full, 0, 0.25).tracks[0].points.length, 4096);
 });
 
+test('tracks that would cover others are put beside them, each time further', () => {
+  const own = drawing([track([[0.2, 0.2], [0.4, 0.4]])]);
+  const places = (document) => document.tracks.map((one) => one.points[0].x);
+  let document = own;
+  for (let i = 0; i < 3; i++) document = edits.appendTracks(document, own.tracks, { dx: 0.1, dy: 0.1 });
+  assert.deepEqual(places(document), [0.2, 0.3, 0.4, 0.5]);
+  assert.deepEqual(places(edits.appendTracks(own, [track([[0.6, 0.2]])], { dx: 0.1, dy: 0.1 })), [0.2, 0.6]);
+  assert.deepEqual(places(edits.appendTracks(own, own.tracks)), [0.2, 0.2]);
+  const edge = drawing([track([[2, 2]])]);
+  assert.equal(edits.appendTracks(edge, edge.tracks, { dx: 0.1, dy: 0.1 }).tracks.length, 2, 'no place is left');
+});
+
 test('new tracks do not take a name or a colour that is there', () => {
   let document = emptyDocument();
   const point = { x: 0, y: 0, frame: null, easing: null };
