@@ -40,6 +40,7 @@ class Tora2Extension(ComfyExtension):
     async def on_load(self) -> None:
         host.register_model_folder()
         host.provide_example_pictures()
+        host.shorten_error_names()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return NODES

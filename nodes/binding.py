@@ -43,4 +43,5 @@ class Tora2BindEntities(io.ComfyNode):
         from ..tora2.stages import bind_entities
 
         conditioning = bind_entities(model.component("transformer"), text, motion, personalization)
+        host.tell(conditioning.doubts)
         return io.NodeOutput(host.to_intermediate(conditioning))

@@ -122,6 +122,7 @@ class Conditioning:
         tokens: [1, K, d_p], bound tokens of all entities that have a reference, in one row; None without.
         size: the video's size if motion fixed it, else None.
         motion: the motion conditions, for the parameters of the fuser and for previews.
+        doubts: sentences about entities that were probably meant otherwise.
     """
 
     embeds: torch.Tensor
@@ -130,3 +131,4 @@ class Conditioning:
     tokens: torch.Tensor | None = None
     size: VideoSize | None = None
     motion: MotionConditions | None = None
+    doubts: tuple[str, ...] = ()

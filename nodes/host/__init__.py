@@ -6,8 +6,8 @@ library in `tora2/` is given plain modules that are already where they compute.
 
 from .folders import find_model, model_fingerprint, model_names, provide_example_pictures, register_model_folder
 from .models import OFFLOADS, PRECISIONS, HostedModel, load_model
-from .progress import ChunkProgress, SamplingProgress
-from .runtime import ordinary_tensors, preview_image, to_intermediate
+from .progress import ChunkProgress, SamplingProgress, tell
+from .runtime import ordinary_tensors, preview_image, shorten_error_names, to_intermediate
 
 __all__ = [
     "OFFLOADS",
@@ -23,5 +23,7 @@ __all__ = [
     "preview_image",
     "provide_example_pictures",
     "register_model_folder",
+    "shorten_error_names",
+    "tell",
     "to_intermediate",
 ]

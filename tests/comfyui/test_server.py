@@ -150,6 +150,14 @@ def test_a_bad_drawing_is_refused_before_anything_runs(server, tiny_prompt):
     assert "version" in json.dumps(answer["node_errors"])
 
 
+def test_an_error_is_a_sentence_and_no_path_of_the_file_system(server, tiny_prompt):
+    prompt = with_inputs(tiny_prompt(ROOT / "workflows" / "two_entities_tiny.json"), "Tora2Entity", phrase="a lion")
+    done = server.run(prompt)
+    (error,) = (message[1] for message in done["status"]["messages"] if message[0] == "execution_error")
+    assert error["exception_type"] == "tora2.PhraseError"
+    assert error["exception_message"].startswith('The phrase "a lion" is not in the prompt')
+
+
 def test_cancelling_ends_sampling(server, tiny_prompt):
     prompt = with_inputs(
         tiny_prompt(ROOT / "workflows" / "trajectories_only_tiny.json"), "Tora2Sampler", steps=1000, seed=77

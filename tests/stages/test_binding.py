@@ -97,10 +97,34 @@ def test_an_entity_whose_name_no_track_has_is_told_of(model, text, motion, caplo
     assert not caplog.records, "a track is named like this one"
     fox = personalize(model, Entity("red fox", picture()))
     assert not entity_batch(text, motion, fox, torch.device("cpu"), torch.float32).visible.any()
+    bound = bind_entities(model, text, motion, fox)
     assert "No track is named 'red fox'" in caplog.text and "'a red fox', 'bird'" in caplog.text
+    assert [record.message for record in caplog.records] == list(bound.doubts)
     caplog.clear()
     bind_entities(model, text, None, fox)
     assert not caplog.records, "without a drawing nobody expects a path"
+
+
+@pytest.mark.parametrize(
+    ("entities", "sentences"),
+    [
+        ([Entity("a red fox", picture()), Entity("bird", picture())], []),
+        ([Entity("", picture(), track="bird")], ["Entity 1 has no phrase, so it is bound to no words"]),
+        (
+            [Entity("a red fox", picture()), Entity("a red fox", picture(), track="bird")],
+            ["Entities 1 and 2 have the same words of the prompt: 'a red fox'."],
+        ),
+        (
+            [Entity("a red fox", picture(), track="bird"), Entity("bird", picture())],
+            ["Entities 1 and 2 follow the same track, 'bird', and none follows 'a red fox'."],
+        ),
+        ([Entity("bird"), Entity("red fox")], ["Entity 2 has neither a picture nor a track, so it changes nothing."]),
+    ],
+)
+def test_what_was_probably_meant_otherwise_is_told(model, text, motion, entities, sentences):
+    found = bind_entities(model, text, motion, personalize(model, *entities)).doubts
+    assert len(found) == len(sentences)
+    assert all(one.startswith(other) for one, other in zip(found, sentences, strict=True)), found
 
 
 def test_several_tracks_of_one_name_are_one_entity(model, text):

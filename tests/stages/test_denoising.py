@@ -132,11 +132,14 @@ def test_first_frames():
     assert (with_frame - run(optional, bind_entities(optional, text))).abs().max() > 1e-3
 
 
-def test_sizes(model, conditioning):
+def test_sizes(model, conditioning, caplog):
     blank = Conditioning(conditioning.embeds, conditioning.negative_embeds)
     assert resolve_size(model, blank) == VideoSize(17, 128, 128)
     assert resolve_size(model, blank, width=64, frames=9) == VideoSize(9, 128, 64)
     assert resolve_size(model, conditioning) == conditioning.size
+    assert not caplog.records
+    resolve_size(model, blank, width=512)
+    assert "trained at 128x128; 512x128 will look worse" in caplog.text
     with pytest.raises(ConditionError, match="drawn for 128x128"):
         resolve_size(model, conditioning, width=64)
     with pytest.raises(ConditionError, match="guidance_batch"):

@@ -47,8 +47,12 @@ def bind_entities(
             )
         first_map = transformer.traj_extractor.first_map(motion.latents.to(device, dtype))
 
-    tokens = None
+    tokens, doubtful = None, ()
     if personalization is not None:
+        if transformer.binding is not None:
+            doubtful = tuple(doubts(text, motion, personalization))
+        for sentence in doubtful:
+            logger.warning(sentence)
         tokens, first_map = _bind(transformer, text, motion, personalization, first_map)
 
     maps = None if first_map is None else transformer.traj_extractor.remaining_maps(first_map)
@@ -59,6 +63,7 @@ def bind_entities(
         tokens=tokens,
         size=None if motion is None else motion.size,
         motion=motion,
+        doubts=doubtful,
     )
 
 
@@ -136,10 +141,45 @@ def _tracks(motion: MotionConditions | None, entity: Entity) -> list[int]:
             f"Entity {entity.phrase!r} follows a track named {entity.track!r}, but the drawing has {drawn}; use one "
             "of these names."
         )
-    logger.warning(
-        "No track is named %r like its entity, so that entity's looks are bound to no path; if one is its own, write "
-        "the track's name at Tora2 Entity: %s.",
-        entity.phrase,
-        drawn,
-    )
     return []
+
+
+def doubts(
+    text: TextConditions, motion: MotionConditions | None, personalization: PersonalizationConditions
+) -> list[str]:
+    """What is allowed and was probably meant otherwise, a sentence each: entities without words, path or effect, and
+    two that share what is given to each.
+
+    Raises:
+        PhraseError, ConditionError: as :func:`bind_entities`.
+    """
+    sentences: list[str] = []
+    words: dict[tuple[int, ...], int] = {}
+    tracks: dict[tuple[int, ...], int] = {}
+    entities = personalization.entities
+    found = [(tuple(_words(text, entity)), tuple(_tracks(motion, entity))) for entity in entities]
+    followed = {index for _, own in found for index in own}
+    free = [] if motion is None else [name for index, name in enumerate(motion.names) if index not in followed]
+    for number, (entity, (spoken, own)) in enumerate(zip(entities, found, strict=True), start=1):
+        if entity.image is None and not own:
+            sentences.append(f"Entity {number} has neither a picture nor a track, so it changes nothing.")
+            continue
+        if not spoken:
+            sentences.append(
+                f"Entity {number} has no phrase, so it is bound to no words of the prompt: write those that mean it at "
+                "Tora2 Entity."
+            )
+        elif (other := words.setdefault(spoken, number)) != number:
+            sentences.append(f"Entities {other} and {number} have the same words of the prompt: {entity.phrase!r}.")
+        if motion is not None and not own:
+            drawn = ", ".join(map(repr, dict.fromkeys(motion.names)))
+            sentences.append(
+                f"No track is named {entity.track_name!r} like entity {number}, so its looks are bound to no path; if "
+                f"one is its own, write the track's name at Tora2 Entity: {drawn}."
+            )
+        elif own and free and (other := tracks.setdefault(own, number)) != number:
+            sentences.append(
+                f"Entities {other} and {number} follow the same track, {entity.track_name!r}, and none follows "
+                f"{', '.join(map(repr, dict.fromkeys(free)))}."
+            )
+    return sentences

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ from .motion import TEMPORAL_COMPRESSION, check_size
 from .prediction import SPATIAL_COMPRESSION, Predictor, rotary_tables
 
 __all__ = ["SPATIAL_COMPRESSION", "DenoisingStep", "denoise", "resolve_size", "rotary_tables"]
+
+logger = logging.getLogger(__name__)
+
+FAR_FROM_TRAINING = 2.0  # times the trained number of pixels
 
 GUIDANCE_BATCHES = ("together", "in sequence")
 
@@ -73,7 +78,20 @@ def resolve_size(
             f"sampler is set to {size.width}x{size.height} and {size.frames} frames; set the sampler's size to 0 to "
             "follow them."
         )
-    return check_size(size)
+    check_size(size)
+    if (sentence := size_doubt(transformer, size)) is not None:
+        logger.warning(sentence)
+    return size
+
+
+def size_doubt(transformer: Any, size: VideoSize) -> str | None:
+    """A sentence if pictures are far larger or smaller than those that the model was trained on."""
+    config = transformer.config
+    height, width = config.sample_height * SPATIAL_COMPRESSION, config.sample_width * SPATIAL_COMPRESSION
+    ratio = size.height * size.width / (height * width)
+    if 1 / FAR_FROM_TRAINING <= ratio <= FAR_FROM_TRAINING:
+        return None
+    return f"This model was trained at {width}x{height}; {size.width}x{size.height} will look worse."
 
 
 @torch.no_grad()

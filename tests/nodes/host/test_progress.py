@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 from types import SimpleNamespace
 
@@ -27,6 +28,18 @@ def test_an_interrupt_ends_sampling_at_the_next_step(host, monkeypatch):
         for index in range(9):
             progress(SimpleNamespace(index=index, total=9, clean=torch.zeros(1, 16, 5, 16, 16)))
     assert steps == [(1, 9), (2, 9)]
+
+
+def test_sentences_stand_on_the_node_until_there_is_nothing_to_tell(host, monkeypatch):
+    sent = []
+    server = SimpleNamespace(send_progress_text=lambda text, node: sent.append((text, node)))
+    monkeypatch.setitem(sys.modules, "server", SimpleNamespace(PromptServer=SimpleNamespace(instance=server)))
+    context = SimpleNamespace(get_executing_context=lambda: SimpleNamespace(node_id="7"))
+    monkeypatch.setitem(sys.modules, "comfy_execution", SimpleNamespace(utils=context))
+    monkeypatch.setitem(sys.modules, "comfy_execution.utils", context)
+    for sentences in ([], ["a <b>", "c"], [], []):
+        host.tell(sentences)
+    assert sent == [("a \u2039b\u203a\nc", "7"), ("", "7")], "no markup, and taken off once"
 
 
 def test_previews_follow_the_users_setting(host, model, monkeypatch):
