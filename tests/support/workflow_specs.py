@@ -44,7 +44,9 @@ class Sheet:
     def __init__(self, note: str, height: int = 760) -> None:
         self.nodes: dict[str, dict[str, Any]] = {}
         self.links: list[tuple[str, int, str, str]] = []
-        self.add("note", "MarkdownNote", (-560, 0), (520, height), "Read me", **{"0": note.strip() + "\n"})
+        # Code can hardly be read on a note's colour in Nodes 2.0.
+        readable = note.strip().replace("`", "**") + "\n"
+        self.add("note", "MarkdownNote", (-560, 0), (520, height), "Read me", **{"0": readable})
 
     def add(
         self,

@@ -138,8 +138,8 @@ def _tracks(motion: MotionConditions | None, entity: Entity) -> list[int]:
     drawn = ", ".join(repr(name) for name in dict.fromkeys(motion.names))
     if entity.track:
         raise ConditionError(
-            f"Entity {entity.phrase!r} follows a track named {entity.track!r}, but the drawing has {drawn}; use one "
-            "of these names."
+            f"Entity {entity.phrase!r} follows a track named {entity.track!r}, but the tracks that are drawn and not "
+            f"hidden are {drawn}: use one of these names, or draw or show that track."
         )
     return []
 
@@ -174,8 +174,8 @@ def doubts(
         if motion is not None and not own:
             drawn = ", ".join(map(repr, dict.fromkeys(motion.names)))
             sentences.append(
-                f"No track is named {entity.track_name!r} like entity {number}, so its looks are bound to no path; if "
-                f"one is its own, write the track's name at Tora2 Entity: {drawn}."
+                f"No track is named {entity.track_name!r} like entity {number}, so its looks are bound to no path: if "
+                f"one of {drawn} is its own, rename it in the drawing, or write its name at Tora2 Entity."
             )
         elif own and free and (other := tracks.setdefault(own, number)) != number:
             sentences.append(
