@@ -107,6 +107,7 @@ def test_a_batch_of_seeds_makes_a_file_of_each(tmp_path):
 def test_full_size_workflows_say_which_files_are_missing(tmp_path):
     done = run("cogvideox_5b_tora_t2v.json", tmp_path, "--models", str(tmp_path / "models"))
     assert done.returncode == 1
-    assert "'CogVideoX-5b + Tora' is not in" in done.stderr and "README" in done.stderr
+    assert "no model 'CogVideoX-5b + Tora'" in done.stderr and "README" in done.stderr
+    assert "called 'CogVideoX-5b'" in done.stderr and "Tora needs fuser" in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.rglob("*.mp4"))

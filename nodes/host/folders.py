@@ -95,11 +95,13 @@ def _stamp(file: Path) -> tuple[int, int]:
 
 
 def find_model(name: str) -> Any:
-    """The model's files; ConditionError says where they belong if there are none."""
+    """The model's files; ConditionError says what of them is missing or wrong."""
     sources = _sources()
     if name not in sources:
+        from ...tora2.checkpoints.missing import why_missing
+
         raise ConditionError(
-            f"The model {name!r} is not in {folder_paths.models_dir}: put its files there (README, 'Full size', says "
-            f"which file goes where) and refresh, or choose one that is there: {', '.join(sources)}."
+            f"There is no model {name!r}: {why_missing(name, model_folders())}. README, 'Full size', says which file "
+            f"goes where below {folder_paths.models_dir}; refresh then, or choose one of {', '.join(sources)}."
         )
     return sources[name]

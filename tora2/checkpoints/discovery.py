@@ -5,6 +5,7 @@ A workflow names a model by a key of ``find_models``; no path is ever made of su
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,17 +18,26 @@ from .headers import read_header, read_json
 from .identify import COMFY_TRANSFORMER, TRANSFORMER, identify
 from .sources import ADAPTER_FILE, BASE_CLASSES, ModelSource, adapter_config, config_from_shapes, holds_adapter
 
+logger = logging.getLogger(__name__)
+
 TINY = "tora2-tiny"
 TINY_FOLDER = Path(__file__).resolve().parent.parent / "tiny" / "weights"
 MODEL_FOLDERS = ("tora2", "CogVideo", "CogVideoX", "diffusers")
 FILE_FOLDERS = ("diffusion_models", "unet", "CogVideo")
-TORA_FILES = {"": "Tora", "_I2V": "Tora (I2V)"}
+TORA_NAMES = {"Tora": "", "Tora (I2V)": "_I2V"}
+"""Name of Tora's adapter -> how the names of its two files end."""
+JOINT = " + "
 DEPTH = 3
 """Folders deep that single files are looked for."""
 
+_told: set[str] = set()
+"""What is wrong with a file is logged once, though ComfyUI asks for the models at every look at the node."""
+
 
 @dataclass(frozen=True)
-class _Base:
+class Base:
+    """A CogVideoX that an adapter may be put on."""
+
     name: str
     path: Path
     description: BaseDescription
@@ -42,10 +52,45 @@ class _Companion:
 
 
 @dataclass(frozen=True)
-class _Adapter:
+class Adapter:
+    """Tora's two files, or one of ours."""
+
     name: str
     files: tuple[Path, ...]
     description: BaseDescription
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What lies in the folders, not yet put together; ``complete`` are bases that hold an adapter or lie beside one."""
+
+    folders: ModelFolders
+    bases: tuple[Base, ...]
+    complete: tuple[Base, ...]
+    adapters: tuple[Adapter, ...]
+    companions: tuple[_Companion, ...]
+
+
+def survey(roots: Iterable[Path | str] | ModelFolders = ()) -> Survey:
+    """Read the headers and configs of everything below the folders that may be part of a model."""
+    folders = ModelFolders.of(roots)
+    bases: list[Base] = []
+    complete: list[Base] = []
+    companions: list[_Companion] = []
+    for folder in model_folders(folders):
+        description, whole = _describe_folder(folder)
+        if description is not None or _is_cogvideox_vae(folder / "vae"):
+            companions.append(_Companion(folder, description))
+        if description is None:
+            continue
+        base = Base(folder.name, folder, description)
+        if whole or _own_adapter(folder):
+            complete.append(base)
+        if not whole:
+            bases.append(base)
+    bases += _single_files(folders)
+    adapters = (*_tora_adapters(folders), *_own_adapters(folders))
+    return Survey(folders, tuple(bases), tuple(complete), adapters, tuple(companions))
 
 
 def find_models(roots: Iterable[Path | str] | ModelFolders = ()) -> dict[str, ModelSource]:
@@ -56,53 +101,35 @@ def find_models(roots: Iterable[Path | str] | ModelFolders = ()) -> dict[str, Mo
 
     Returns:
         sources, ready for ``loading.load``. A broken file is left out here only if its header says nothing; what else
-        is wrong comes out when the model is loaded, as one sentence.
+        is wrong comes out when the model is loaded, as one sentence. An adapter that is none is logged, once.
     """
-    folders = ModelFolders.of(roots)
+    there = survey(roots)
     found: dict[str, ModelSource] = {}
     tiny = Path(TINY_FOLDER)
     if (tiny / "transformer" / "config.json").is_file():
-        found[TINY] = ModelSource(TINY, tiny, _own_adapter(tiny), models=folders)
-    bases: list[_Base] = []
-    complete: list[_Base] = []
-    companions: list[_Companion] = []
-    for folder in _model_folders(folders):
-        description, whole = _describe_folder(folder)
-        if description is not None or _is_cogvideox_vae(folder / "vae"):
-            companions.append(_Companion(folder, description))
-        if description is None:
-            continue
-        base = _Base(folder.name, folder, description)
-        if whole or _own_adapter(folder):
-            complete.append(base)
-        if not whole:
-            bases.append(base)
-    bases += _single_files(folders)
-    for base in complete:
-        _add(found, _source(base.name, base, _own_adapter(base.path), companions, folders))
-    adapters = [*_tora_adapters(folders), *_own_adapters(folders)]
-    for base in bases:
-        for adapter in adapters:
+        found[TINY] = ModelSource(TINY, tiny, _own_adapter(tiny), models=there.folders)
+    for base in there.complete:
+        _add(found, _source(base.name, base, _own_adapter(base.path), there))
+    for base in there.bases:
+        for adapter in there.adapters:
             if _fits(adapter, base):
-                _add(found, _source(f"{base.name} + {adapter.name}", base, adapter.files, companions, folders))
-    for base in bases:
+                _add(found, _source(f"{base.name}{JOINT}{adapter.name}", base, adapter.files, there))
+    for base in there.bases:
         if base.description.kind and not base.description.is_cogvideox_1_5 and not _own_adapter(base.path):
-            _add(found, _source(base.name, base, (), companions, folders))
+            _add(found, _source(base.name, base, (), there))
     return found
 
 
-def _source(
-    name: str, base: _Base, adapter: tuple[Path, ...], companions: list[_Companion], folders: ModelFolders
-) -> ModelSource:
+def _source(name: str, base: Base, adapter: tuple[Path, ...], there: Survey) -> ModelSource:
     # A folder may need a companion too: the usual ComfyUI download leaves text_encoder/ and tokenizer/ out.
     others = [
         companion.path
-        for companion in companions
+        for companion in there.companions
         if companion.path != base.path
         and (companion.description is None or companion.description.inner_dim == base.description.inner_dim)
     ]
     others.sort(key=lambda path: not (path / "tokenizer").is_dir())
-    return ModelSource(name, base.path, adapter, others[0] if others else None, folders)
+    return ModelSource(name, base.path, adapter, others[0] if others else None, there.folders)
 
 
 def _add(found: dict[str, ModelSource], source: ModelSource) -> None:
@@ -116,7 +143,7 @@ def _add(found: dict[str, ModelSource], source: ModelSource) -> None:
     )
 
 
-def _model_folders(folders: ModelFolders) -> Iterator[Path]:
+def model_folders(folders: ModelFolders) -> Iterator[Path]:
     seen = set()
     for parent in folders.named(*MODEL_FOLDERS):
         for folder in sorted(parent.iterdir()):
@@ -159,20 +186,26 @@ def _stored_names(folder: Path) -> set[str]:
         return set()
 
 
-def _single_files(folders: ModelFolders) -> list[_Base]:
-    bases, seen = [], set()
-    for path in _safetensors(folders.named(*FILE_FOLDERS)):
-        # Files inside of a diffusers folder are parts of it.
-        if path in seen or (path.parent / "config.json").is_file() or path.name.startswith("diffusion_pytorch_model"):
-            continue
-        seen.add(path)
+def _single_files(folders: ModelFolders) -> list[Base]:
+    bases = []
+    for path in single_files(folders):
         try:
             header = read_header(path)
             if identify(header.tensors) in (TRANSFORMER, COMFY_TRANSFORMER):
-                bases.append(_Base(path.stem, path, BaseDescription.from_config(config_from_shapes(header))))
+                bases.append(Base(path.stem, path, BaseDescription.from_config(config_from_shapes(header))))
         except (CheckpointError, OSError):
             continue
     return bases
+
+
+def single_files(folders: ModelFolders) -> Iterator[Path]:
+    """Each file in which a base may be alone; those inside of a diffusers folder are parts of it."""
+    seen = set()
+    for path in _safetensors(folders.named(*FILE_FOLDERS)):
+        part = (path.parent / "config.json").is_file() or path.name.startswith("diffusion_pytorch_model")
+        if path not in seen and not part:
+            seen.add(path)
+            yield path
 
 
 def _safetensors(folders: Iterable[Path]) -> Iterator[Path]:
@@ -184,18 +217,23 @@ def _safetensors(folders: Iterable[Path]) -> Iterator[Path]:
             yield from (Path(folder) / name for name in sorted(names) if name.endswith(".safetensors"))
 
 
-def _tora_adapters(folders: ModelFolders) -> list[_Adapter]:
+def tora_files(folder: Path, name: str) -> tuple[Path, ...]:
+    """Where a folder of the ComfyUI conversion has the two files of Tora's adapter ``name`` (see TORA_NAMES)."""
+    return tuple(folder / part / f"{part}{TORA_NAMES[name]}.safetensors" for part in ("fuser", "traj_extractor"))
+
+
+def _tora_adapters(folders: ModelFolders) -> list[Adapter]:
     """Tora's two files as the ComfyUI conversion lays them out."""
     adapters = []
-    for folder in _model_folders(folders):
-        for end, name in TORA_FILES.items():
-            files = tuple(folder / part / f"{part}{end}.safetensors" for part in ("fuser", "traj_extractor"))
+    for folder in model_folders(folders):
+        for name in TORA_NAMES:
+            files = tora_files(folder, name)
             if all(path.is_file() for path in files):
                 adapters += _described(name, files)
     return adapters
 
 
-def _own_adapters(folders: ModelFolders) -> list[_Adapter]:
+def _own_adapters(folders: ModelFolders) -> list[Adapter]:
     adapters = []
     for parent in folders.named("tora2"):
         for path in sorted((parent / "adapters").glob("*.safetensors")):
@@ -206,15 +244,18 @@ def _own_adapters(folders: ModelFolders) -> list[_Adapter]:
     return adapters
 
 
-def _described(name: str, files: tuple[Path, ...]) -> list[_Adapter]:
+def _described(name: str, files: tuple[Path, ...]) -> list[Adapter]:
     try:
         description = adapter_config(files).base
-    except (CheckpointError, OSError):
+    except (CheckpointError, OSError) as error:
+        if str(error) not in _told:
+            _told.add(str(error))
+            logger.warning("No model for Tora2 Load Model: %s", error)
         return []
-    return [_Adapter(name, files, description)] if description is not None else []
+    return [Adapter(name, files, description)] if description is not None else []
 
 
-def _fits(adapter: _Adapter, base: _Base) -> bool:
+def _fits(adapter: Adapter, base: Base) -> bool:
     try:
         check_fit(adapter.description, base.description, adapter.files[0], base.path)
     except CheckpointError:

@@ -11,7 +11,7 @@ from tora2.errors import ConditionError
 
 def test_an_unknown_model_is_named(host, monkeypatch):
     monkeypatch.setattr(host.folders, "_sources", lambda: {"tora2-tiny": None})
-    with pytest.raises(ConditionError, match="'gone' is not in .*tora2-tiny"):
+    with pytest.raises(ConditionError, match="no model 'gone': no folder or file is called 'gone'.* one of tora2-tiny"):
         host.load_model("gone")
     assert host.model_fingerprint("gone") == ""
 
