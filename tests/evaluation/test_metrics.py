@@ -67,14 +67,6 @@ def test_places_off_the_canvas_do_not_count():
     assert math.isnan(metrics.trajectory_error(found, asked, torch.zeros_like(visible)))
 
 
-def test_point_trackers_plug_in():
-    asked, visible = paths(), torch.ones(2, 5, dtype=torch.bool)
-    seen = visible.clone()
-    seen[1] = False
-    found = torch.stack([asked[0] + 1, asked[1] + 50])
-    assert metrics.tracked_error(torch.zeros(5, 3, 8, 8), asked, visible, lambda video: (found, seen)) == 2.0
-
-
 def test_binding_tells_who_is_on_whose_path():
     asked, visible = paths(), torch.ones(2, 5, dtype=torch.bool)
     assert metrics.binding(asked + 15, asked, visible) == [True, True]  # far off, and still nearer to the own path

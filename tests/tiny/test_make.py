@@ -22,6 +22,7 @@ from tora2.tiny import (
     train_text,
     train_vae,
 )
+from tora2.training import export as export_module
 from tora2.training import trainer as trainer_module
 
 EXPORT = 7.0  # seconds that an export takes here
@@ -149,6 +150,10 @@ def trainers(monkeypatch, clock):
     """Trainers that take time as real ones do and write what a run writes."""
     made = []
 
+    def write_model(out):
+        (out / "model").mkdir(exist_ok=True)
+        (out / "model" / "model_index.json").write_text("{}")
+
     class Fake:
         def __init__(self, config, *, resume, minutes, quiet, finish, on_save):
             self.config, self.minutes, self.finish, self.on_save = config, minutes, finish, on_save
@@ -167,13 +172,10 @@ def trainers(monkeypatch, clock):
             self.on_save()
             self.ended = self.finish or self.step >= self.config.run.steps
             if self.ended:
-                self.export()
-
-        def export(self):
-            (self.out / "model").mkdir(exist_ok=True)
-            (self.out / "model" / "model_index.json").write_text("{}")
+                write_model(self.out)
 
     monkeypatch.setattr(trainer_module, "Trainer", Fake)
+    monkeypatch.setattr(export_module, "export_run", lambda config: write_model(Path(config.run.out)))
     return made
 
 

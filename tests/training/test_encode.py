@@ -19,6 +19,7 @@ from tora2.errors import TrainingError
 from tora2.tiny.config import TRANSFORMER
 from tora2.training import state
 from tora2.training.encode import encode_samples, identity_number
+from tora2.training.labels import stored_label
 from tora2.training.shards import Shards
 
 WEIGHTS = Path(tora2.tiny.__file__).parent / "weights"
@@ -89,17 +90,44 @@ def test_samples_that_are_added_are_encoded_and_none_twice(samples, tmp_path):
     write_loose(folder, "d", sample(frames=9, height=64, width=64))
     assert encode_samples(config, say=said.append) == 2, "the last shard anew, the first one kept"
     assert len(Shards(tmp_path / "data")) == 4
-    larger = dataclasses.replace(config, data=dataclasses.replace(config.data, clips_per_shard=3))
-    with pytest.raises(TrainingError, match="clips_per_shard` of 2, and now it is 3"):
-        encode_samples(larger)
+    (folder / "a.txt").write_text((folder / "a.txt").read_text() + " at noon")
+    assert encode_samples(config, say=said.append) == 2, "the shard of the changed sample anew"
     for path in [*folder.glob("c.*"), *folder.glob("d.*")]:
         path.unlink()
     assert encode_samples(config, say=said.append) == 0
     assert "00000002.safetensors holds clips of samples that are gone" in said[-1]
     (tmp_path / "data" / "00000002.safetensors").rename(tmp_path / "data" / "other.safetensors")
     save_file({"x": torch.zeros(1)}, tmp_path / "data" / "other.safetensors")
-    with pytest.raises(TrainingError, match="other.safetensors does not come from"):
+    with pytest.raises(TrainingError, match="other.safetensors is no shard of encoded clips"):
         encode_samples(config)
+
+
+@pytest.mark.parametrize(
+    "table, values, said",
+    [
+        ("data", {"clips_per_shard": 3}, "`data.clips_per_shard` 2, and now it is 3"),
+        ("data", {"height": 32, "width": 32}, "`data.height` 64, and now it is 32"),
+        ("model", {"flow_sigma": 4.0}, "`model.flow_sigma` 3.0, and now it is 4.0"),
+        ("model", {"train_text_encoder": False}, "`model.train_text_encoder` True, and now it is False"),
+    ],
+)
+def test_shards_made_otherwise_are_not_gone_on_with(samples, encoded, table, values, said):
+    config = settings(samples, encoded, encoded / "out")
+    other = dataclasses.replace(config, **{table: dataclasses.replace(getattr(config, table), **values)})
+    before = sorted(path.name for path in encoded.glob("*"))
+    with pytest.raises(TrainingError, match=said):
+        encode_samples(other)
+    assert sorted(path.name for path in encoded.glob("*")) == before
+
+
+def test_the_motion_is_drawn_as_the_adapter_will_say(samples, tmp_path, encoded):
+    folder = tmp_path / "samples"
+    write_loose(folder, "a", sample(frames=9, height=64, width=64))
+    config = settings(folder, tmp_path / "data", tmp_path / "out", flow_sigma=8.0)
+    assert encode_samples(config) == 1
+    assert json.loads(stored_label(tmp_path / "data" / "00000000.safetensors")["settings"])["model.flow_sigma"] == 8.0
+    wide, narrow = (Shards(path).batch([0])["motion_latents"] for path in (tmp_path / "data", encoded))
+    assert (wide[0] - narrow[0]).abs().max() > 0.1
 
 
 def test_objects_need_no_insightface(samples, tmp_path, monkeypatch):

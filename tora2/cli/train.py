@@ -23,11 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     task = parser.add_mutually_exclusive_group()
     task.add_argument("--dry-run", action="store_true", help="say what would be trained, and try one small step")
     task.add_argument("--encode", action="store_true", help="only encode `data.samples` into `data.path`")
-    task.add_argument("--export", action="store_true", help="only write the last checkpoint's weights as an adapter")
+    task.add_argument("--export", action="store_true", help="only write the last checkpoint's weights; needs no data")
 
 
 def main(args: argparse.Namespace) -> int:
-    from ..errors import TrainingError
     from ..training.config import load_config
 
     shipped = CONFIGS.get(args.config)
@@ -48,14 +47,15 @@ def main(args: argparse.Namespace) -> int:
         count = encode_samples(config, device="cuda" if torch.cuda.is_available() else "cpu")
         print(f"encoded {count} clips into {config.data.path}")
         return 0
+    if args.export:
+        from ..training.export import export_run
+
+        for written in export_run(config):
+            print(f"wrote {written}")
+        return 0
     from ..training.trainer import Trainer
 
-    trainer = Trainer(config, resume=args.resume or args.export, minutes=args.minutes, quiet=args.quiet)
-    if args.export:
-        if not trainer.step:
-            raise TrainingError(f"{config.run.out} holds no checkpoint to export: set `run.out` to the run's folder.")
-        trainer.export()
-    else:
-        trainer.run()
+    trainer = Trainer(config, resume=args.resume, minutes=args.minutes, quiet=args.quiet)
+    trainer.run()
     trainer.accelerator.end_training()  # leaves the process group
     return 0

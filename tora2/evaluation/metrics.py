@@ -18,8 +18,9 @@ import torch
 import torch.nn.functional as F
 
 Encoder = Callable[[torch.Tensor], torch.Tensor]
-Tracker = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
+PAPER_SIZE = (720, 480)
+"""Width and height of the videos that the paper measures."""
 NOTHING = float("nan")
 
 
@@ -94,26 +95,13 @@ def trajectory_error(
     Args:
         found, asked: [N, T, 2] in pixels, track n with track n.
         visible: [N, T] bool, which of the asked places count (those on the canvas); None counts all.
-        scale: factors on x and y, such as (720 / width, 480 / height) for figures at the paper's size.
+        scale: factors on x and y, such as ``PAPER_SIZE`` / (width, height) for figures at the paper's size.
     """
     distance = ((found - asked).abs().double() * torch.tensor(scale, dtype=torch.float64)).sum(-1)
     if visible is not None:
         distance = distance[visible]
     distance = distance[distance.isfinite()]
     return distance.mean().item() if len(distance) else NOTHING
-
-
-def tracked_error(video: torch.Tensor, asked: torch.Tensor, visible: torch.Tensor, track: Tracker, **options) -> float:
-    """TrajError with a point tracker such as CoTracker3 that starts from the asked places of the first frame.
-
-    Args:
-        track: video, queries [N, 3] (frame, x, y) bound by the caller -> places [N, T, 2] and their visibility [N, T].
-
-    A point tracker follows whatever lies under the first point. It cannot tell that the wrong entity lies there; the
-    tiny suite's tracker, which looks for the reference, can.
-    """
-    places, seen = track(video)
-    return trajectory_error(places, asked, visible & seen, **options)
 
 
 def binding(found: torch.Tensor, asked: torch.Tensor, visible: torch.Tensor) -> list[bool]:

@@ -17,12 +17,11 @@ import torch
 from ..conditions import Entity, VideoSize
 from ..errors import Tora2Error
 from ..personalization.preparation import square_reference
-from ..tracking.comparison import PAPER_SIZE
 from ..tracking.points import follow_points, import_opencv
 from ..training.samples import Sample, parse_sample, sample_files
 from . import metrics
 from .encoders import ClipEncoder, Detector, DinoEncoder, GroundingDetector
-from .metrics import NOTHING, Encoder
+from .metrics import NOTHING, PAPER_SIZE, Encoder
 from .statistics import Estimate, bootstrap
 
 EXTENSIONS = (".mp4", ".webm", ".gif")

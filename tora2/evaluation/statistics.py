@@ -12,7 +12,7 @@ import numpy as np
 from .metrics import NOTHING
 
 RESAMPLES = 10_000
-LEAST_SCENES = 6  # with fewer no bootstrap reaches its 95 %; at three it is 75 %
+LEAST_SCENES = 6  # of three, intervals hold the mean 75 % of the time, of five 92, of six and eight 94
 
 
 @dataclass(frozen=True)

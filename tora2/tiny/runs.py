@@ -38,11 +38,20 @@ class Runs:
         Raises:
             Tora2Error: the ablation is asked for before the transformer's run has ended.
         """
+        from ..training.trainer import Trainer
+
         run = self.folder / name
         if name == "none":
             self._copy_plan()
         before = states.steps_of(run)
-        trainer = self._trainer(name, clock.minutes_but(RESERVE), finish=finish)
+        trainer = Trainer(
+            self._config(name, finish=finish),
+            resume=True,
+            minutes=clock.minutes_but(RESERVE),
+            quiet=True,
+            finish=finish,
+            on_save=lambda: self._pack(name),
+        )
         trainer.run()
         if finish and trainer.ended:
             states.write_plan(run, trainer.step, before)
@@ -57,7 +66,9 @@ class Runs:
         if not states.has_ended(run):
             return None
         if not (run / "model" / "model_index.json").is_file():
-            self._trainer(name, 1.0).export()
+            from ..training.export import export_run
+
+            export_run(self._config(name))
         return run / "model"
 
     def _copy_plan(self) -> None:
@@ -67,9 +78,8 @@ class Runs:
         plan = states.plan_of(self.folder / "transformer")
         states.write_plan(self.folder / "none", **plan)
 
-    def _trainer(self, name: str, minutes: float, *, finish: bool = False) -> Any:
+    def _config(self, name: str, *, finish: bool = False) -> Any:
         from ..training.config import load_config
-        from ..training.trainer import Trainer
 
         args, run = self.args, self.folder / name
         plan = states.plan_of(run)
@@ -93,10 +103,7 @@ class Runs:
             "run.keep": 1,
         }
         more: Sequence[str] = ABLATION if name == "none" else ()
-        config = load_config(CONFIG, [*(f"{key}={value}" for key, value in values.items()), *more])
-        return Trainer(
-            config, resume=True, minutes=minutes, quiet=True, finish=finish, on_save=lambda: self._pack(name)
-        )
+        return load_config(CONFIG, [*(f"{key}={value}" for key, value in values.items()), *more])
 
     def _pack(self, name: str) -> None:
         if self.args.out is not None:

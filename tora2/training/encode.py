@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from einops import rearrange
-from safetensors import SafetensorError, safe_open
 
+from ..checkpoints.components import find_face, find_reid
 from ..checkpoints.saving import write_safetensors
 from ..conditions import VideoSize
 from ..errors import Tora2Error, TrainingError
@@ -19,8 +19,9 @@ from ..personalization.encoders import encode_identities, needed_encoders
 from ..phrases import find_phrase, tokenize_prompt
 from ..stages.motion import check_size, encode_colors, motion_colors, to_latent_frames
 from ..stages.text import encode_text
+from . import labels
 from .config import TrainingConfig
-from .models import open_source, sizes_of
+from .models import open_source, preparation, sizes_of
 from .samples import Sample, parse_sample, sample_files
 from .shards import collate
 
@@ -31,11 +32,20 @@ class SampleEncoder:
     Args:
         bundle: with VAE, tokenizer, text encoder and the identity encoders.
         transformer_config: of the model to be trained, for the widths that it expects.
+        prepared: how its motion and references are prepared, see ``models.preparation``.
         keep_ids: store token ids instead of text states, for a text encoder that is trained.
     """
 
-    def __init__(self, bundle: Any, transformer_config: Any, *, keep_ids: bool, device: str | torch.device = "cpu"):
-        self.bundle, self.config, self.keep_ids = bundle, transformer_config, keep_ids
+    def __init__(
+        self,
+        bundle: Any,
+        transformer_config: Any,
+        prepared: Mapping[str, Any],
+        *,
+        keep_ids: bool,
+        device: str | torch.device = "cpu",
+    ):
+        self.bundle, self.config, self.prepared, self.keep_ids = bundle, transformer_config, prepared, keep_ids
         self.vae = on_device(bundle.vae, device)
         self.text_encoder = None if keep_ids else on_device(bundle.text_encoder, device)
         self.null_text = None if keep_ids else self._states("")
@@ -68,6 +78,27 @@ class SampleEncoder:
             **self._features(sample),
         }
 
+    def settings(self) -> dict[str, Any]:
+        """What decides the features of a sample beside its size, by the names under which a user sets it."""
+        said: dict[str, Any] = {f"model.{name}": value for name, value in self.prepared.items()}
+        said |= {
+            "model.train_text_encoder": self.keep_ids,
+            "model.transformer.max_text_seq_length": self.config["max_text_seq_length"],
+            "model.transformer.personalization_config.variant": self._variant,
+            "weights of the VAE": labels.sketch(self.vae),
+            "weights of the semantic encoder": labels.sketch(self.bundle.encoder("semantic")),
+        }
+        if self.text_encoder is not None:
+            said["weights of the text encoder"] = labels.sketch(self.text_encoder)
+        source = self.bundle.source
+        for name, path in (("re-identification", find_reid(source)), ("face", find_face(source))):
+            said[f"weights of the {name} encoder"] = labels.files_sketch(path) if path is not None else None
+        return said
+
+    @property
+    def _variant(self) -> str:
+        return (self.config["personalization_config"] or {}).get("variant", "dpe")
+
     def motion_latents(self, sample: Sample, size: VideoSize) -> torch.Tensor:
         """[1, T', C, H', W'] of all tracks of the sample."""
         points = torch.cat([*sample.points, torch.zeros(0, size.frames, 2)])
@@ -78,8 +109,8 @@ class SampleEncoder:
             points.to(self.vae.device),
             visible.to(self.vae.device),
             size,
-            self.bundle.config.flow_sigma,
-            self.bundle.config.flow_window,
+            self.prepared["flow_sigma"],
+            self.prepared["flow_window"],
         )
         return encode_colors(self.vae, colors[None])
 
@@ -98,13 +129,12 @@ class SampleEncoder:
 
     def _features(self, sample: Sample) -> dict[str, torch.Tensor]:
         extractor = self.config["personalization_config"] or {}
-        variant = extractor.get("variant", "dpe")
-        reads = {"uses_face": variant in ("dpe", "dino+reid|face"), "uses_reid": variant != "dino"}
+        reads = {"uses_face": self._variant in ("dpe", "dino+reid|face"), "uses_reid": self._variant != "dino"}
         features = encode_identities(
             sample.entities,
             semantic=self.bundle.encoder("semantic"),
             **needed_encoders(sample.entities, self.bundle.component, **reads),
-            size=self.bundle.config.reference_size,
+            size=self.prepared["reference_size"],
             **reads,
             face_width=extractor.get("face_width", 512),
             reid_width=extractor.get("reid_width", 1024),
@@ -139,8 +169,8 @@ def _padded(rows: list[list[int]]) -> torch.Tensor:
 def encode_samples(
     config: TrainingConfig, *, device: str | torch.device = "cpu", say: Callable[[str], None] = print
 ) -> int:
-    """Write ``data.samples`` as shards into ``data.path``; it can be broken off, and samples may be added later:
-    shards that hold the samples they should, by name, are kept.
+    """Write ``data.samples`` as shards into ``data.path``; it can be broken off, and samples may be added or changed
+    later: shards of the very samples that they should hold are kept.
 
     A sample that cannot be used is named in one sentence and left out.
 
@@ -148,28 +178,39 @@ def encode_samples(
         the number of clips that this call encoded.
 
     Raises:
-        TrainingError: nothing could be encoded, a setting is missing, or the shards there are of another size.
+        TrainingError: nothing could be encoded, a setting is missing, or the shards there were made with others.
     """
     data = config.data
     if not data.samples or not data.path:
         raise TrainingError("`train --encode` needs `data.samples`, what it reads, and `data.path`, what it writes.")
     out = Path(data.path)
-    _check_there(out, data.clips_per_shard)
     bundle = open_source(config.model)
     if bundle is None:
         raise TrainingError("`train --encode` needs `model.source`, the model whose VAE and encoders it uses.")
     size = check_size(VideoSize(data.frames, data.height, data.width))
     encoder = SampleEncoder(
-        bundle, sizes_of(config.model, bundle), keep_ids=config.model.train_text_encoder, device=device
+        bundle,
+        sizes_of(config.model, bundle),
+        preparation(config.model, bundle),
+        keep_ids=config.model.train_text_encoder,
+        device=device,
     )
+    settings = encoder.settings() | {
+        "data.clips_per_shard": data.clips_per_shard,
+        "data.fps": data.fps,
+        "data.frames": size.frames,
+        "data.height": size.height,
+        "data.width": size.width,
+    }
+    labels.check_folder(out, settings)
     samples, encoded, wanted = sample_files(data.samples), 0, set()
     count = 0
     while group := list(itertools.islice(samples, data.clips_per_shard)):
         path = out / f"{count:08d}.safetensors"
         count += len(group)
         wanted.add(path)
-        label = _label([name for name, _ in group], data.clips_per_shard)
-        if _label_of(path) == label:
+        label = labels.label(group, settings)
+        if labels.stored_label(path) == label:
             continue
         clips = []
         for name, files in group:
@@ -189,34 +230,6 @@ def encode_samples(
     for path in sorted(there - wanted):
         say(f"{path} holds clips of samples that are gone and would be trained on all the same: remove it.")
     return encoded
-
-
-def _label(names: list[str], clips_per_shard: int) -> dict[str, str]:
-    """What a shard's metadata say of the samples that it was made of."""
-    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
-    return {"samples": digest, "clips_per_shard": str(clips_per_shard)}
-
-
-def _label_of(path: Path) -> dict[str, str] | None:
-    """The label of a shard that may be there; None for one that is not, or is of another origin."""
-    try:
-        with safe_open(path, "pt") as shard:
-            metadata = shard.metadata() or {}
-    except (SafetensorError, OSError):
-        return None
-    return {name: metadata[name] for name in _label([], 0)} if "samples" in metadata else None
-
-
-def _check_there(out: Path, clips_per_shard: int) -> None:
-    for path in out.glob("*.safetensors"):
-        label = _label_of(path)
-        if label is None:
-            raise TrainingError(f"{path} does not come from `train --encode`: set `data.path` to another folder.")
-        if label["clips_per_shard"] != str(clips_per_shard):
-            raise TrainingError(
-                f"{path} was made with a `data.clips_per_shard` of {label['clips_per_shard']}, and now it is "
-                f"{clips_per_shard}: set it to that number, or `data.path` to another folder."
-            )
 
 
 def _on_cpu(clip: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -1,8 +1,7 @@
-"""From a configuration to the module that is trained, and back to files."""
+"""From a configuration to the module that is trained."""
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,12 @@ from typing import Any
 import torch
 
 from ..checkpoints.bundle import Tora2Bundle
-from ..checkpoints.components import find_face, find_reid, make_scheduler
+from ..checkpoints.components import make_scheduler
 from ..checkpoints.config import ADAPTER_ARGUMENTS, AdapterConfig
 from ..checkpoints.discovery import find_models
 from ..checkpoints.loading import load
-from ..checkpoints.saving import describe_adapter, save_adapter, save_bundle
-from ..checkpoints.sources import ADAPTER_FILE, ModelSource, plan_transformer, source_at
+from ..checkpoints.saving import describe_adapter
+from ..checkpoints.sources import plan_transformer, source_at
 from ..dit import Tora2Transformer3DModel
 from ..dit.transformer import is_adapter_key
 from ..errors import TrainingError
@@ -180,49 +179,11 @@ def scheduler(bundle: Tora2Bundle | None) -> Any:
 
 def adapter_config(config: ModelConfig, transformer: Any, bundle: Tora2Bundle | None) -> AdapterConfig:
     """What the written adapter will say of itself."""
+    return describe_adapter(transformer.config, **preparation(config, bundle))
+
+
+def preparation(config: ModelConfig, bundle: Tora2Bundle | None) -> dict[str, Any]:
+    """``flow_sigma``, ``flow_window``, ``reference_size``: the configuration's, or the source's where it has none."""
     before = bundle.config if bundle is not None else AdapterConfig()
-    return describe_adapter(
-        transformer.config,
-        flow_sigma=config.flow_sigma or before.flow_sigma,
-        flow_window=config.flow_window or before.flow_window,
-        reference_size=config.reference_size or before.reference_size,
-    )
-
-
-def export(built: Built, out: Path, dtype: torch.dtype | None, *, whole: bool) -> list[Path]:
-    """Write the adapter, and a whole model folder where more than the adapter was trained.
-
-    Args:
-        built: with the weights that are to be written in place.
-        whole: the base or the text encoder was trained, too.
-    """
-    transformer = built.module.transformer
-    written = [save_adapter(out / ADAPTER_FILE, transformer, built.adapter, dtype)]
-    if whole and built.bundle is not None:
-        parts = {name: built.bundle.component(name) for name in ("vae", "tokenizer", "semantic")}
-        trained = Tora2Bundle.of(
-            out.name,
-            built.adapter,
-            size=built.bundle.size,
-            transformer=transformer,
-            text_encoder=built.module.text_encoder or built.bundle.text_encoder,
-            scheduler=scheduler(built.bundle),
-            **parts,
-        )
-        written.append(save_bundle(trained, out / "model", dtype, overwrite=True))
-        if trained.has_personalization:
-            _copy_identity_encoders(built.bundle.source, out / "model")
-    return written
-
-
-def _copy_identity_encoders(source: ModelSource, folder: Path) -> None:
-    """The source's re-identification and face encoders as files: training runs where onnxruntime and insightface, which
-    opening them needs, are missing."""
-    reid, face = find_reid(source), find_face(source)
-    files = [(reid, folder / "reid_encoder" / "model.onnx")] if reid is not None else []
-    if face is not None:
-        pack = sorted(face.glob("*.onnx")) or sorted(face.glob("*/*.onnx"))
-        files += [(path, folder / "face_encoder" / path.name) for path in pack]
-    for path, target in files:
-        target.parent.mkdir(exist_ok=True)
-        shutil.copyfile(path, target)
+    names = ("flow_sigma", "flow_window", "reference_size")
+    return {name: getattr(config, name) or getattr(before, name) for name in names}

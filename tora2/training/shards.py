@@ -40,7 +40,7 @@ class Shards:
                 f"{folder} holds no encoded clips (*.safetensors): make them with `python -m tora2 train CONFIG "
                 "--encode`, or set `data.path`."
             )
-        heads = [_head(path) for path in self.paths]
+        heads = [head(path) for path in self.paths]
         self.shape, self.has_text = heads[0][1:]
         for path, (_, *rest) in zip(self.paths, heads, strict=True):
             if tuple(rest) != (self.shape, self.has_text):
@@ -91,7 +91,7 @@ class Shards:
         return one | {name: stored[name] for name in ("null_text",) if name in stored}
 
 
-def _head(path: Path) -> tuple[int, tuple[int, ...], bool]:
+def head(path: Path) -> tuple[int, tuple[int, ...], bool]:
     """Number of clips, shape of one clip's latents, and whether there are text states (ids otherwise)."""
     try:
         with safe_open(path, "pt") as shard:

@@ -152,6 +152,20 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Any], dict, dict, dict]:
         ) from error
 
 
+def load_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """One checkpoint's averaged weights, or the weights themselves where none were averaged.
+
+    Raises:
+        TrainingError: they cannot be read.
+    """
+    average = folder / "average.safetensors"
+    path = average if average.is_file() else folder / "weights.safetensors"
+    try:
+        return load_file(path)
+    except Exception as error:
+        raise TrainingError(f"{path} cannot be read ({error}): remove {folder} to use the one before.") from error
+
+
 @torch.no_grad()
 def restore_parameters(parameters: Mapping[str, nn.Parameter], stored: Mapping[str, torch.Tensor], where: Path) -> None:
     """Put stored weights into a model; every trained parameter must be there, with its shape."""

@@ -21,6 +21,7 @@ from . import models, state
 from .config import TrainingConfig, learning_rate
 from .distribution import callable_in_parts, is_sharded, make_accelerator, prepare
 from .draws import Draws, draw_per_clip, mix, without_noise
+from .export import export
 from .metrics import Metrics
 from .module import parameter_groups, trained_parameters
 from .shards import join, micro_batches
@@ -281,7 +282,6 @@ class Trainer:
 
     def export(self, metrics: Metrics | None = None) -> None:
         """Write the (averaged) weights as files that the nodes load: OUT/adapter.safetensors, OUT/model."""
-        model = self.config.model
         say = metrics.say if metrics is not None else print
         if is_sharded(self.module):
             if self.accelerator.is_main_process:
@@ -289,9 +289,7 @@ class Trainer:
             return
         if self.accelerator.is_main_process:
             with self.averaged():
-                dtype = models.DTYPES[self.config.run.export_dtype]
-                whole = model.train_base or model.train_text_encoder
-                for path in models.export(self.built, self.out, dtype, whole=whole):
+                for path in export(self.built, self.config):
                     say(f"wrote {path}")
         self.accelerator.wait_for_everyone()
 
