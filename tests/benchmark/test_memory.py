@@ -170,3 +170,26 @@ def test_rungs(name):
 def test_what_is_no_rung(name):
     with pytest.raises(Tora2Error, match="is no rung"):
         parse_rung(name)
+
+
+def test_denoising_is_reckoned_without_what_warms_up(monkeypatch):
+    """A second a step, half a second once a video, and four seconds the first time of all."""
+    spent, cold = [0.0], [4.0]
+
+    def denoise(*_, steps, **__):
+        spent[0] += cold.pop() if cold else 0.0
+        spent[0] += 0.5 + steps
+
+    class Meter:
+        def timed(self, run):
+            began = spent[0]
+            run()
+            return spent[0] - began
+
+    monkeypatch.setattr(memory, "denoise", denoise)
+    monkeypatch.setattr(memory, "_bring", lambda *given: None)
+    monkeypatch.setattr(memory, "random_conditioning", lambda *given: None)
+    models = SimpleNamespace(transformer=None)
+    chosen = SimpleNamespace(transformer="whole", together=True, keep_modulations=True)
+    seconds = memory._denoise(models, chosen, Job(SIZE, steps=50), CPU, Meter(), Budget(None))
+    assert seconds == pytest.approx(50.5)
