@@ -41,5 +41,5 @@ class Tora2DrawTrajectories(io.ComfyNode):
         names: bool,
         entities: PersonalizationConditions | None = None,
     ) -> io.NodeOutput:
-        labels = {entity.track_name: entity.phrase for entity in entities.entities} if entities is not None else {}
+        labels = entities.labels if entities is not None else {}
         return io.NodeOutput(host.to_intermediate(draw_trajectories(images, trajectories, names=names, labels=labels)))

@@ -78,7 +78,7 @@ class Tora2MeasureTrajectories(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..tora2.tracking import comparison
 
-        labels = {entity.track_name: entity.phrase for entity in entities.entities} if entities is not None else {}
+        labels = entities.labels if entities is not None else {}
         compared = comparison.compare(images, trajectories, entities=entities, tracker=tracker)
         shown = comparison.overlay(images, trajectories, compared, labels)
         return io.NodeOutput(

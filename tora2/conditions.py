@@ -111,6 +111,14 @@ class PersonalizationConditions:
     entities: tuple[Entity, ...]
     seen: torch.Tensor | None = None
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """Track name -> the phrase of its entity, or those of all that share the track."""
+        phrases: dict[str, list[str]] = {}
+        for entity in self.entities:
+            phrases.setdefault(entity.track_name, []).append(entity.phrase)
+        return {name: " + ".join(filter(None, dict.fromkeys(own))) for name, own in phrases.items()}
+
 
 @dataclass(frozen=True)
 class Conditioning:

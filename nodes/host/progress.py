@@ -22,11 +22,15 @@ def previews_wanted() -> bool:
     return args.preview_method != LatentPreviewMethod.NoPreviews
 
 
-_told: set[str] = set()
+_told: dict[str, tuple[str, tuple[str, ...]]] = {}
+"""Node -> the prompt in which it was told something, and what."""
 
 
 def tell(sentences: Sequence[str]) -> None:
-    """Shows sentences on the node that runs now, and takes earlier ones off; nothing where nobody looks."""
+    """Shows sentences on the node that runs now, and takes those of earlier prompts off; nothing where nobody looks.
+
+    In one prompt a node may run for each entry of a list; then what all runs had to say stands there.
+    """
     try:
         from comfy_execution.utils import get_executing_context
         from server import PromptServer
@@ -35,11 +39,13 @@ def tell(sentences: Sequence[str]) -> None:
     context, server = get_executing_context(), getattr(PromptServer, "instance", None)
     if context is None or server is None or not hasattr(server, "send_progress_text"):
         return
-    if sentences or context.node_id in _told:
+    prompt, before = _told.get(context.node_id, ("", ()))
+    together = tuple(dict.fromkeys((*(before if prompt == context.prompt_id else ()), *sentences)))
+    if together or before:
         # Some frontends take the text for HTML, and it has strings of the workflow in it.
-        text = "\n".join(sentences).replace("<", "\u2039").replace(">", "\u203a")
+        text = "\n".join(together).replace("<", "\u2039").replace(">", "\u203a")
         server.send_progress_text(text, context.node_id)
-    (_told.add if sentences else _told.discard)(context.node_id)
+    _told[context.node_id] = (context.prompt_id, together)
 
 
 class SamplingProgress:

@@ -148,3 +148,13 @@ def test_entities_without_a_reference_are_followed_by_points(scene):
     assert [entity.tracker for entity in comparison.entities] == ["appearance", "points"]
     (comparison,) = compare(video, scene.document, entities=personalization(scene), tracker="points")
     assert [entity.tracker for entity in comparison.entities] == ["points", "points"]
+
+
+def test_what_shares_a_track_is_one_row_and_nobodys_picture(scene):
+    first, second = scene.entities
+    shared = replace(personalization(scene), entities=(first, replace(second, track=first.track_name)))
+    video = scene.true_video().permute(0, 2, 3, 1)
+    compared = compare(video, scene.document, entities=shared)
+    assert [entity.tracker for entity in compared[0].entities] == ["points", "points"]
+    assert shared.labels == {first.track_name: f"{first.phrase} + {second.phrase}"}
+    assert f"{first.phrase} + {second.phrase}  " in report(compared, shared.labels)

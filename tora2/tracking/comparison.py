@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,7 +12,7 @@ import torch
 
 from ..conditions import PersonalizationConditions
 from ..errors import TrackingError
-from ..evaluation.metrics import trajectory_error
+from ..evaluation.metrics import PAPER_SIZE, trajectory_error
 from ..trajectories import SampledTracks, TrajectoryDocument, from_tracks, sample
 from ..trajectories.overlay import draw_trajectories
 from . import appearance
@@ -19,7 +20,6 @@ from .points import Followed, follow_points
 from .settings import TRACKERS
 from .starts import drawn_starts
 
-PAPER_SIZE = (720, 480)
 EXPLANATIONS = {
     "points": (
         "points: whatever lies under the path's first place is followed (OpenCV, Lucas-Kanade) until it is lost; it "
@@ -104,20 +104,21 @@ def compare(
         references = {}
     if tracker == "appearance" and not references:
         raise TrackingError(
-            "No track is named by an entity with a reference picture, so nothing can be found by appearance; connect "
+            "No track belongs to one entity with a reference picture, so nothing can be found by appearance; connect "
             "entities, or choose the tracker points."
         )
     return [_compare(video, asked, references) for video in images.split(count)]
 
 
 def _references(asked: SampledTracks, entities: PersonalizationConditions | None) -> dict[str, torch.Tensor]:
-    """Track name -> [S, S, 3] as the encoders saw it."""
+    """Track name -> [S, S, 3] as the encoders saw it. What lies on a track of several entities is nobody's picture."""
     if entities is None or entities.seen is None:
         return {}
+    owners = Counter(entity.track_name for entity in entities.entities)
     return {
         entity.track_name: picture
         for entity, picture, given in zip(entities.entities, entities.seen, entities.has_reference, strict=True)
-        if bool(given) and entity.track_name in asked.names
+        if bool(given) and entity.track_name in asked.names and owners[entity.track_name] == 1
     }
 
 

@@ -34,12 +34,19 @@ def test_sentences_stand_on_the_node_until_there_is_nothing_to_tell(host, monkey
     sent = []
     server = SimpleNamespace(send_progress_text=lambda text, node: sent.append((text, node)))
     monkeypatch.setitem(sys.modules, "server", SimpleNamespace(PromptServer=SimpleNamespace(instance=server)))
-    context = SimpleNamespace(get_executing_context=lambda: SimpleNamespace(node_id="7"))
+    monkeypatch.setattr(host.progress, "_told", {})
+    runs = iter("aabbcd")  # prompts; in the first two the node runs for two entries of a list
+    context = SimpleNamespace(get_executing_context=lambda: SimpleNamespace(node_id="7", prompt_id=next(runs)))
     monkeypatch.setitem(sys.modules, "comfy_execution", SimpleNamespace(utils=context))
     monkeypatch.setitem(sys.modules, "comfy_execution.utils", context)
-    for sentences in ([], ["a <b>", "c"], [], []):
+    for sentences in ([], ["a <b>", "c"], ["c", "d"], [], [], []):
         host.tell(sentences)
-    assert sent == [("a \u2039b\u203a\nc", "7"), ("", "7")], "no markup, and taken off once"
+    assert sent == [
+        ("a \u2039b\u203a\nc", "7"),  # no markup
+        ("c\nd", "7"),  # those of the prompt before are gone
+        ("c\nd", "7"),  # an entry that has nothing to tell leaves the others' sentences
+        ("", "7"),  # taken off once
+    ]
 
 
 def test_previews_follow_the_users_setting(host, model, monkeypatch):
