@@ -8,9 +8,13 @@
 
 import { changed, inserted, tidy, within, withTrack, withTracks } from './change.mjs';
 import { isColor } from './document.mjs';
-import { EASINGS, INTERPOLATIONS, KINDS, MAX_NAME, MAX_POINTS, MAX_TRACKS, PALETTE, createTrack } from './drawing.mjs';
+import { EASINGS, INTERPOLATIONS, KINDS, MAX_COORDINATE, MAX_NAME, MAX_POINTS, MAX_TRACKS, PALETTE, createTrack } from './drawing.mjs';
 import { isBlank } from './plain.mjs';
+import { select } from './selection.mjs';
 import { mendKeys } from './timing.mjs';
+
+/** Pixels that a copy lies beside what it is a copy of. */
+const ASIDE = 20;
 
 /** Fields of a track that a lock protects. */
 const MOTION = ['points', 'kind', 'interpolation', 'easing', 'start', 'end'];
@@ -36,16 +40,28 @@ export function addTrack(document, points, fields = {}, index = document.tracks.
  * Other documents' tracks behind the own ones, as many as fit.
  * @param {Document} document
  * @param {readonly Track[]} tracks
- * @param {{dx?: number, dy?: number}} [shift] parts of the canvas by which all are moved as long as one covers a track
+ * @param {{dx?: number, dy?: number}} [shift] parts of the canvas by which all are moved as long as one covers a track,
+ *   and all have room
  * @returns {Document}
  */
 export function appendTracks(document, tracks, { dx = 0, dy = 0 } = {}) {
   let added = tracks.map((track) => ({ ...track }));
   const covers = () => added.some((track) => document.tracks.some((other) => samePlaces(track, other)));
-  for (let turn = 0; turn < MAX_TRACKS && (dx || dy) && covers(); turn++) {
+  // Where the area ends, points would pile up.
+  const room = () => added.every(({ points }) => points.every(({ x, y }) => Math.max(x + dx, y + dy) <= MAX_COORDINATE));
+  for (let turn = 0; turn < MAX_TRACKS && (dx || dy) && covers() && room(); turn++) {
     added = added.map((track) => ({ ...track, points: shifted(track.points, dx, dy) }));
   }
   return replaceTracks(document, [...document.tracks, ...added]);
+}
+
+/**
+ * The way from a track to its copy, in parts of the canvas.
+ * @param {Document} document
+ * @returns {{dx: number, dy: number}}
+ */
+export function copyShift(document) {
+  return { dx: ASIDE / document.width, dy: ASIDE / document.height };
 }
 
 /** @param {readonly Point[]} points @param {number} dx @param {number} dy @returns {Point[]} */
@@ -77,12 +93,13 @@ export function replaceTracks(document, tracks) {
 }
 
 /**
+ * Remove these tracks but the locked ones.
  * @param {Document} document
  * @param {readonly number[]} tracks
  * @returns {Document}
  */
 export function removeTracks(document, tracks) {
-  return withTracks(document, document.tracks.filter((_, index) => !tracks.includes(index)));
+  return withTracks(document, document.tracks.filter((track, index) => track.locked || !tracks.includes(index)));
 }
 
 /**
@@ -98,6 +115,21 @@ export function duplicateTracks(document, tracks, { dx = 0, dy = 0 } = {}) {
     if (!tracks.includes(index) || room-- <= 0) return [track];
     return [track, { ...track, points: shifted(track.points, dx, dy), locked: false }];
   }));
+}
+
+/**
+ * The same with the copies selected afterwards; nothing changes where there is no room.
+ * @param {Document} document
+ * @param {readonly number[]} tracks
+ * @param {{dx?: number, dy?: number}} [shift]
+ * @returns {Document | {document: Document, selection: import('./selection.mjs').Selection}}
+ */
+export function duplicateAndSelect(document, tracks, shift) {
+  const room = MAX_TRACKS - document.tracks.length;
+  if (room <= 0 || !tracks.length) return document;
+  // Every copy lies behind its original, which shifts all later ones by one.
+  const copies = [...tracks].sort((one, other) => one - other).slice(0, room).map((track, i) => track + i + 1);
+  return { document: duplicateTracks(document, tracks, shift), selection: select({ tracks: copies }) };
 }
 
 /**

@@ -39,7 +39,7 @@ export class Store {
 
   get document() { return this.#document; }
   get selection() { return this.#selection; }
-  /** The current frame, 0..frames-1; fractional while playing. */
+  /** The current frame, a whole number 0..frames-1; while playing, `playback.mjs` knows the fraction. */
   get frame() { return this.#frame; }
   get playing() { return this.#playing; }
   get tool() { return this.#tool; }

@@ -1,6 +1,6 @@
 /** What comes in by paste and drop (pictures, drawings as text) and goes out by copy and cut. */
 
-import { appendTracks, removePoints, removeTracks } from '../core/edits.mjs';
+import { appendTracks, copyShift, removeTracks } from '../core/edits.mjs';
 import { DocumentError, MAX_TRACKS, serialize } from '../core/document.mjs';
 import { importTrajectories } from '../core/formats.mjs';
 import { select } from '../core/selection.mjs';
@@ -12,7 +12,6 @@ import { isTyping } from './keyboard.mjs';
 
 const LARGEST_TEXT = 32_000_000;
 const LARGEST_PICTURE = 64_000_000;
-const ASIDE = 20; // pixels between a track and its copy, as in Duplicate
 /** What was copied last, in any editor of this page, for browsers that do not let us read the clipboard. */
 let copied = '';
 
@@ -81,16 +80,17 @@ export class Clipboard {
     } catch {
       text = copied;
     }
-    if (text.trim()) this.importText(text);
+    if (text.trim()) this.importText(text, { pasted: true });
     else this.intake.say(this.intake.text('clipboard.empty'), 'warn');
   }
 
   /**
    * @param {string} text
-   * @param {string} [name] of the file it is from
+   * @param {{name?: string, pasted?: boolean}} [how] `name`: of the file it is from; `pasted`: it may be a copy of what is
+   *   here, and is put beside that
    * @returns {boolean}
    */
-  importText(text, name = '') {
+  importText(text, { name = '', pasted = false } = {}) {
     const { store, say } = this.intake;
     const t = this.intake.text;
     try {
@@ -101,7 +101,7 @@ export class Clipboard {
         return false;
       }
       store.edit(t('step.import'), (document) => {
-        const next = appendTracks(document, found.tracks, { dx: ASIDE / document.width, dy: ASIDE / document.height });
+        const next = appendTracks(document, found.tracks, pasted ? copyShift(document) : {});
         const added = next.tracks.length - document.tracks.length;
         return { document: next, selection: select({ tracks: Array.from({ length: added }, (_, i) => document.tracks.length + i) }) };
       });
@@ -144,15 +144,16 @@ export class Clipboard {
     if (picture) void this.usePicture(picture, picture.name);
     for (const file of texts) {
       if (file.size > LARGEST_TEXT) say(text('transfer.fileTooLarge', { limit: LARGEST_TEXT / 1e6 }), 'warn');
-      else void file.text().then((content) => this.importText(content, /\.txt$/i.test(file.name) ? file.name.replace(/\.txt$/i, '') : ''));
+      else void file.text().then((content) => this.importText(content, { name: /\.txt$/i.test(file.name) ? file.name.replace(/\.txt$/i, '') : '' }));
     }
     return Boolean(picture) || texts.length > 0;
   }
 
+  /** What was copied goes, which are whole tracks, whatever points are selected. */
   #removeSelected() {
     const { store, text } = this.intake;
-    const { tracks, points } = store.selection;
-    store.edit(text('step.delete'), (document) => (points.length ? removePoints(document, points) : removeTracks(document, tracks)));
+    const { tracks } = store.selection;
+    store.edit(text('step.delete'), (document) => removeTracks(document, tracks));
   }
 
   /**
@@ -173,7 +174,7 @@ export class Clipboard {
   #onPaste(event) {
     if (isTyping(event) || !event.clipboardData) return;
     const text = event.clipboardData.getData('text/plain');
-    if (this.useFiles([...event.clipboardData.files]) || (text.trim() && (this.importText(text) || true))) {
+    if (this.useFiles([...event.clipboardData.files]) || (text.trim() && (this.importText(text, { pasted: true }) || true))) {
       event.preventDefault();
       event.stopPropagation();
     }

@@ -1,7 +1,7 @@
 /** Commands that change the drawing. Each is one undo step; several nudges in a row are one. */
 
 import {
-  appendTracks, clear, closeLoop, duplicateTracks, insertPointOnSegment, isClosed, nudge, removePoints, removeTracks, reverse,
+  appendTracks, clear, closeLoop, copyShift, duplicateAndSelect, insertPointOnSegment, isClosed, nudge, removePoints, removeTracks, reverse,
   setInterpolation, setKind, setTrack,
 } from '../core/edits.mjs';
 import { MAX_TRACKS, createPoint, createTrack } from '../core/drawing.mjs';
@@ -46,13 +46,8 @@ export function editCommands(desk, define) {
   selectionCommands(desk, define);
   edits('delete', ['Delete', 'Backspace'], 'step.delete', (document, { tracks, points: chosen }) => (chosen.length
     ? removePoints(document, chosen)
-    : removeTracks(document, tracks.filter((track) => !document.tracks[track].locked))), some);
-  edits('duplicate', ['Mod+D'], 'step.duplicate', (document, { tracks }) => {
-    const sorted = [...tracks].sort((a, b) => a - b);
-    const next = duplicateTracks(document, sorted, { dx: 20 / document.width, dy: 20 / document.height });
-    const room = next.tracks.length - document.tracks.length;
-    return { document: next, selection: select({ tracks: sorted.slice(0, room).map((track, i) => track + i + 1) }) };
-  }, () => some() && store.document.tracks.length < MAX_TRACKS);
+    : removeTracks(document, tracks)), some);
+  edits('duplicate', ['Mod+D'], 'step.duplicate', (document, { tracks }) => duplicateAndSelect(document, tracks, copyShift(document)), () => some() && store.document.tracks.length < MAX_TRACKS);
   edits('clear', [], 'step.clear', (document) => clear(document), () => store.document.tracks.some((track) => !track.locked));
 
   edits('smooth', [], 'step.interpolation', (document, { tracks }) => setInterpolation(document, tracks, 'smooth'));

@@ -2,7 +2,9 @@
 
 import { button, element } from './panels/controls.mjs';
 
+/** Narrower than this the list is a drawer that is closed at first, and narrower than `OVER` it lies over the stage. */
 const NARROW = 700;
+const OVER = 520;
 const TIMELINE_ROOM = 330;
 
 export class Shell {
@@ -87,6 +89,7 @@ export class Shell {
     if (!width || !height || !this.parts) return;
     this.narrow = width < NARROW;
     this.frame.toggleAttribute('data-narrow', this.narrow);
+    this.frame.toggleAttribute('data-beside', width >= OVER);
     this.parts.side.toggleAttribute('data-wide', width > 1200);
     const timeline = height < TIMELINE_ROOM ? 0 : Math.round(Math.min(Math.max(height * 0.22, 86), 230));
     this.frame.style.setProperty('--timeline', timeline ? `${timeline}px` : 'auto');

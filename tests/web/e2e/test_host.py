@@ -187,6 +187,25 @@ def test_bypass_collapse_and_a_subgraph_keep_the_drawing(editor):
     assert sent["inputs"]["drawing"] == drawn
 
 
+def test_the_hidden_track_of_an_entity_is_shown_where_it_is_missed(editor):
+    workflow = json.loads((Path(__file__).parents[3] / "workflows" / "two_entities_tiny.json").read_text())
+    node = next(n for n in workflow["nodes"] if n["type"] == "Tora2TrajectoryEditor")
+    node["size"] = [820, 760]
+    editor.load(workflow)
+    editor.look_at(str(node["id"]))
+    tracks = editor.document(str(node["id"]))["tracks"]
+    row = editor.page.locator(".track", has_text=tracks[0]["name"])
+    row.get_by_role("button", name="Hide").click()
+    assert editor.document(str(node["id"]))["tracks"][0]["hidden"]
+    missed = editor.page.locator(".missing-list .track")
+    assert "Track is hidden" in missed.inner_text()
+    editor.picture(PICTURES, "hidden_track")
+    missed.get_by_role("button", name="Show").click()
+    shown = editor.document(str(node["id"]))["tracks"]
+    assert len(shown) == len(tracks) and "hidden" not in shown[0]
+    assert missed.count() == 0
+
+
 def test_entities_backgrounds_and_the_canvas_come_from_the_graph(editor):
     workflow = json.loads((Path(__file__).parents[3] / "workflows" / "two_entities_tiny.json").read_text())
     editor.load(workflow)

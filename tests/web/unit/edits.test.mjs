@@ -189,6 +189,20 @@ test('lists are full at 64 tracks and 4096 points', () => {
   assert.equal(timing.keyAt(full, 0, 0.25).tracks[0].points.length, 4096);
 });
 
+test('the copies are what is selected, as many as there is room for', () => {
+  const document = frozen(drawing(Array.from({ length: 63 }, (_, i) => track([[i / 64, 0.5]], { name: `t${i}` }))));
+  const { document: next, selection } = edits.duplicateAndSelect(document, [2, 0], { dx: 0.01 });
+  assert.deepEqual([next.tracks.length, ...selection.tracks.map((index) => next.tracks[index].name)], [64, 't0']);
+  assert.notEqual(next.tracks[selection.tracks[0]].points[0].x, next.tracks[0].points[0].x);
+  assert.equal(edits.duplicateAndSelect(next, [0]), next, 'no room');
+  assert.deepEqual(edits.duplicateAndSelect(drawing([track([[0, 0]]), track([[1, 1]])]), [1, 0]).selection.tracks, [1, 3]);
+});
+
+test('locked tracks are not removed', () => {
+  const document = drawing([track([[0, 0]], { locked: true }), track([[1, 1]])]);
+  assert.deepEqual(edits.removeTracks(document, [0, 1]).tracks, [document.tracks[0]]);
+});
+
 test('tracks that would cover others are put beside them, each time further', () => {
   const own = drawing([track([[0.2, 0.2], [0.4, 0.4]])]);
   const places = (document) => document.tracks.map((one) => one.points[0].x);
@@ -197,8 +211,9 @@ test('tracks that would cover others are put beside them, each time further', ()
   assert.deepEqual(places(document), [0.2, 0.3, 0.4, 0.5]);
   assert.deepEqual(places(edits.appendTracks(own, [track([[0.6, 0.2]])], { dx: 0.1, dy: 0.1 })), [0.2, 0.6]);
   assert.deepEqual(places(edits.appendTracks(own, own.tracks)), [0.2, 0.2]);
-  const edge = drawing([track([[2, 2]])]);
-  assert.equal(edits.appendTracks(edge, edge.tracks, { dx: 0.1, dy: 0.1 }).tracks.length, 2, 'no place is left');
+  const edge = drawing([track([[2, 2]]), track([[0.1, 0.1], [0.5, 0.5]])]);
+  const both = edits.appendTracks(edge, edge.tracks, { dx: 0.1, dy: 0.1 });
+  assert.deepEqual(both.tracks.slice(2).map(({ points }) => points), edge.tracks.map(({ points }) => points), 'no place is left');
 });
 
 test('new tracks do not take a name or a colour that is there', () => {

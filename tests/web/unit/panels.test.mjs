@@ -79,6 +79,10 @@ test('what lies under the pointer on the lanes', () => {
   assert.equal(at(48, 0).implied, true);
   assert.deepEqual([at(30, 0, 9).part, at(0, 0, -9).part], ['end', 'start']);
   assert.deepEqual([at(10, 0).part, at(10, 0).point], ['lane', 0], 'the stretch that starts at the key before');
+  const loose = drawing([track([[0.1, 0.5, 0], [0.5, 0.5], [0.9, 0.5, 40]])]);
+  const dot = laneHit(loose, [0], scale, { x: scale.x(20), y: 12 }, { reach: 7, handles: new Set() });
+  assert.deepEqual([dot.part, dot.point, dot.implied], ['point', 1, false]);
+  assert.equal(laneHit(loose, [0], scale, { x: scale.x(40), y: 12 }, { reach: 7, handles: new Set() }).part, 'key');
   assert.equal(laneHit(document, [0, 1], scale, { x: 5, y: 30 }, { reach: 7, handles: new Set() }).part, 'name');
   assert.equal(at(20, 2), null);
   assert.deepEqual(keysWithin(document, [0, 1], scale, { left: scale.x(10), right: scale.x(60), top: 0, bottom: 48 }), [[0, 1], [0, 2]]);

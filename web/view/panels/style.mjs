@@ -174,6 +174,7 @@ const TIMELINE = `
 .transport .number { flex: 0 0 58px; height: 24px; }
 .transport .total { color: var(--t-soft); font-variant-numeric: tabular-nums; padding: 0 6px 0 3px; white-space: nowrap; }
 .transport .select { flex: 0 0 auto; height: 24px; }
+@container (max-width: 560px) { .transport .rare { display: none; } }
 @container (max-width: 460px) { .transport .optional { display: none; } }
 .transport .spring { flex: 1; }
 .time { position: relative; flex: 1; min-height: 0; display: flex; flex-direction: column; border-top: 1px solid var(--t-line); }

@@ -147,7 +147,7 @@ export function drawLane(context, lane, canvas, scale, colors) {
   context.globalAlpha = track.hidden ? 0.35 : 1;
   drawBar(context, lane, facts, canvas, scale, colors);
   if (lane.selected && !track.locked) drawHandles(context, track, scale, colors);
-  drawStretches(context, track, facts, scale, colors);
+  drawStretches(context, lane, facts, scale, colors);
   drawKeys(context, lane, facts, scale, colors);
   context.restore();
   drawName(context, lane, facts, scale, colors, middle);
@@ -232,20 +232,21 @@ function drawHandles(context, track, scale, colors) {
  * Easing of the stretches between keys, as small curves, and the passing of points without a key.
  *
  * @param {CanvasRenderingContext2D} context
- * @param {Track} track
+ * @param {LaneState} lane
  * @param {LaneFacts} facts
  * @param {TimeScale} scale
  * @param {Colors} colors
  */
-function drawStretches(context, track, facts, scale, colors) {
+function drawStretches(context, { track, points, hovered }, facts, scale, colors) {
   const middle = LANE / 2;
-  context.fillStyle = colors.text;
   const alpha = context.globalAlpha;
   context.globalAlpha = alpha * 0.75;
   for (let index = 0; index < facts.times.length; index++) {
     if (track.points[index].frame !== null) continue;
     const x = scale.x(facts.times[index]);
-    if (x >= scale.head && x <= scale.width) context.fillRect(x - 1, middle - 1, 2, 2);
+    const size = points.has(index) || hovered === index ? 3 : 1;
+    context.fillStyle = points.has(index) ? colors.accent : colors.text;
+    if (x >= scale.head && x <= scale.width) context.fillRect(x - size, middle - size, 2 * size, 2 * size);
   }
   context.strokeStyle = colors.text;
   context.lineWidth = 1.2;

@@ -7,11 +7,20 @@ import { HANDLE, LANE, laneFacts } from './timeline-draw.mjs';
 /**
  * @typedef {object} LaneHit
  * @property {number} track index of the lane's track
- * @property {'name'|'key'|'start'|'end'|'lane'} part
- * @property {number} point of the key, or of the key that the stretch under the pointer starts at; -1 where there is none
+ * @property {'name'|'key'|'point'|'start'|'end'|'lane'} part `point`: one without a key
+ * @property {number} point of the key, the point, or the key that the stretch under the pointer starts at; -1 where there
+ *   is none
  * @property {boolean} implied the key is an unkeyed end of the path
- * @property {number} time frame with its fraction
+ * @property {number} time the key's or point's own, else that under the pointer: frame with its fraction
  */
+
+/**
+ * @param {LaneHit|null} hit
+ * @returns {hit is LaneHit & {part: 'key'|'point'}} whether it is a point of the path, with a key or without
+ */
+export function isPoint(hit) {
+  return hit?.part === 'key' || hit?.part === 'point';
+}
 
 /**
  * @param {Document} document
@@ -31,21 +40,27 @@ export function laneHit(document, lanes, scale, at, { reach, handles }) {
   if (at.x < scale.head) return { ...hit, part: 'name' };
   const found = document.tracks[track];
   if (!found) return null; // gone since the lanes were last shown
-  const { keys } = laneFacts(found, document);
+  const { keys, times } = laneFacts(found, document);
   let best = reach;
   for (const key of keys) {
     const distance = Math.abs(scale.x(key.frame) - at.x);
     if (distance < best) {
       best = distance;
-      Object.assign(hit, { part: 'key', point: key.index, implied: key.implied });
+      Object.assign(hit, { part: 'key', point: key.index, implied: key.implied, time: key.frame });
     }
   }
+  times.forEach((frame, point) => {
+    const distance = Math.abs(scale.x(frame) - at.x);
+    if (distance >= best || keys.some((key) => key.index === point)) return;
+    best = distance;
+    Object.assign(hit, { part: 'point', point, implied: false, time: frame });
+  });
   if (handles.has(track) && !found.locked) {
     for (const [part, frame, side] of /** @type {const} */ ([['start', found.start ?? 0, -1], ['end', found.end ?? scale.last, 1]])) {
       const distance = Math.abs(scale.x(frame) + side * HANDLE - at.x);
       if (distance < Math.min(best, reach)) {
         best = distance;
-        Object.assign(hit, { part, point: -1, implied: false });
+        Object.assign(hit, { part, point: -1, implied: false, time });
       }
     }
   }

@@ -61,7 +61,7 @@ export function laneKeys({ store, host, playback }, lanes, menu) {
 
   function add() {
     const { track } = current();
-    const frame = Math.floor(store.frame);
+    const frame = store.frame;
     if (track < 0) return;
     store.edit(text(host, 'step.addKey'), (document) => keyAt(document, track, frame));
     const point = store.document.tracks[track].points.findIndex((item) => item.frame === frame);

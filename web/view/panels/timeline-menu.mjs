@@ -5,6 +5,7 @@ import { insertPause, keyAt, keyPoint, retime, setStretchEasing, unkeyPoint } fr
 import { text } from './controls.mjs';
 import { easingItems } from './easings.mjs';
 import { laneFacts } from './timeline-draw.mjs';
+import { isPoint } from './timeline-hit.mjs';
 import { evenSpeed, keyEvery, pauseAt, repeatPath } from './timeline-edits.mjs';
 
 /** @typedef {import('../types.mjs').Document} Document */
@@ -23,15 +24,14 @@ export function laneItems({ store, host }, hit) {
   const track = document.tracks[hit.track];
   const last = document.frames - 1;
   const frame = Math.round(hit.time);
-  const here = Math.floor(store.frame);
+  const here = store.frame;
   const say = (/** @type {string} */ key, /** @type {Record<string, string|number>} */ values = {}) => text(host, key, values);
   /** @param {string} step @param {(document: Document) => Document} change */
   const edit = (step, change) => () => void store.edit(say(step), change);
   const off = track.locked;
   const { keys } = laneFacts(track, document);
-  const onKey = hit.part === 'key';
-  const point = track.points[hit.point];
-  const keyed = onKey && point?.frame !== null;
+  const onKey = isPoint(hit);
+  const keyed = onKey && track.points[hit.point]?.frame !== null;
   /** @type {(MenuItem|null)[]} */
   const items = [];
 
@@ -45,16 +45,17 @@ export function laneItems({ store, host }, hit) {
       label: say('timeline.addKey', { frame }), icon: 'key', disabled: off, run: edit('step.addKey', (d) => keyAt(d, hit.track, frame)),
     });
   }
-  const stretch = keys.findIndex((key) => key.index === hit.point);
-  if (point && stretch >= 0 && stretch < keys.length - 1) {
-    items.push(null, ...easingItems(host, point.easing, track.easing,
-      (easing) => store.edit(say('step.easing'), (d) => setStretchEasing(d, hit.track, hit.point, easing)))
+  const stretch = hit.point < 0 ? -1 : keys.findLastIndex((key) => key.index <= hit.point);
+  if (stretch >= 0 && stretch < keys.length - 1) {
+    const { index } = keys[stretch];
+    items.push(null, ...easingItems(host, track.points[index].easing, track.easing,
+      (easing) => store.edit(say('step.easing'), (d) => setStretchEasing(d, hit.track, index, easing)))
       .map((item) => ({ ...item, disabled: off })));
   }
   if (track.kind === 'path' && last > 3) {
     const lengths = [...new Set(PAUSES.map((part) => Math.max(1, Math.round(part * last))))];
     items.push(null, ...lengths.map((frames) => ({
-      label: say('timeline.pauseFrames', { frames }), icon: 'pause', disabled: off,
+      label: say(frames === 1 ? 'timeline.pauseFrame' : 'timeline.pauseFrames', { frames }), icon: 'pause', disabled: off,
       run: edit('step.pause', (d) => (onKey ? insertPause(d, hit.track, hit.point, frames) : pauseAt(d, hit.track, frame, frames))),
     })));
     const [from, to] = [track.start ?? 0, track.end ?? last];

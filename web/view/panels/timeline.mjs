@@ -103,7 +103,7 @@ export function createTimeline(context) {
   }
 
   function addKey() {
-    const frame = Math.floor(store.frame);
+    const frame = store.frame;
     store.edit(say('step.addKey'), (document) => store.selection.tracks.reduce((result, track) => keyAt(result, track, frame), document));
   }
 
@@ -138,9 +138,9 @@ export function createTimeline(context) {
     const x = scale.x(store.frame) - scale.head;
     head.style.transform = `translateX(${x}px)`;
     head.hidden = x < 0;
-    setAttribute(ruler, 'aria-valuenow', Math.floor(store.frame));
+    setAttribute(ruler, 'aria-valuenow', store.frame);
     setAttribute(ruler, 'aria-valuemax', store.document.frames - 1);
-    setAttribute(ruler, 'aria-valuetext', say('timeline.value', { frame: Math.floor(store.frame), last: store.document.frames - 1 }));
+    setAttribute(ruler, 'aria-valuetext', say('timeline.value', { frame: store.frame, last: store.document.frames - 1 }));
   }
 
   function measure() {

@@ -25,7 +25,7 @@ export function trackItems(say, tracks, index, actions) {
   return [
     { label: say('tracks.rename'), keys: 'F2', icon: 'labels', run: actions.rename },
     { label: say('tracks.duplicate'), keys: 'Ctrl+D', icon: 'duplicate', disabled: full, run: actions.duplicate },
-    { label: say('tracks.delete'), keys: 'Del', icon: 'delete', run: actions.remove },
+    { label: say('tracks.delete'), keys: 'Del', icon: 'delete', disabled: locked, run: actions.remove },
     null,
     { label: say('tracks.up'), keys: 'Alt+↑', disabled: index === 0, run: () => actions.move(index - 1) },
     { label: say('tracks.down'), keys: 'Alt+↓', disabled: index === tracks.length - 1, run: () => actions.move(index + 1) },

@@ -113,19 +113,21 @@ function sameLook(a, b) {
 }
 
 /**
- * The row of an entity that has no track, with a button that makes one.
+ * The row of an entity that has no track to be seen, with a button that mends it.
  *
  * @param {import('../types.mjs').Host} host
  * @param {Entity} entity
- * @param {() => void} create
+ * @param {boolean} hidden it has one, which is hidden
+ * @param {() => void} mend makes a track, or shows the hidden one
  * @returns {HTMLElement}
  */
-export function missingRow(host, entity, create) {
+export function missingRow(host, entity, hidden, mend) {
   const name = shown(entity.name);
-  const made = button({ label: text(host, 'tracks.create'), icon: 'add', showLabel: true, run: create });
-  setAttribute(made, 'aria-label', text(host, 'tracks.createFor', { name }));
+  const say = (/** @type {string} */ key) => text(host, key, { name });
+  const mended = button({ label: say(hidden ? 'tracks.showIt' : 'tracks.create'), icon: hidden ? 'eye' : 'add', showLabel: true, run: mend });
+  setAttribute(mended, 'aria-label', say(hidden ? 'tracks.show' : 'tracks.createFor'));
   return element('div', {
-    class: 'track missing', title: text(host, 'tracks.missingHint', { name }), attributes: { role: 'group', 'aria-label': name },
+    class: 'track missing', title: say(hidden ? 'tracks.hiddenHint' : 'tracks.missingHint'), attributes: { role: 'group', 'aria-label': name },
   }, picture(entity), element('div', { class: 'body' }, element('div', { class: 'name', text: name }),
-    element('div', { class: 'about' }, icon('warning'), element('span', { text: text(host, 'tracks.missing') }))), made);
+    element('div', { class: 'about' }, icon('warning'), element('span', { text: say(hidden ? 'tracks.hidden' : 'tracks.missing') }))), mended);
 }

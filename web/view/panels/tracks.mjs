@@ -2,7 +2,7 @@
 
 import { identityOf } from '../../core/change.mjs';
 import { MAX_TRACKS, PALETTE, createPoint } from '../../core/document.mjs';
-import { addTrack, duplicateTracks, removeTracks, renameTrack, reorderTrack, setTrack } from '../../core/edits.mjs';
+import { addTrack, copyShift, duplicateAndSelect, removeTracks, renameTrack, reorderTrack, setTrack } from '../../core/edits.mjs';
 import { matchEntities } from '../../core/names.mjs';
 import { activeTrack, select, toggle } from '../../core/selection.mjs';
 import { button, element, setText, shown, text } from './controls.mjs';
@@ -15,9 +15,6 @@ import { createRow, missingRow } from './track-row.mjs';
 /** @typedef {import('../types.mjs').Context} Context */
 /** @typedef {import('../types.mjs').Entity} Entity */
 /** @typedef {import('../types.mjs').Panel} Panel */
-
-/** Copies are put this part of the canvas beside what they copy. */
-const COPY_SHIFT = 0.03;
 
 /**
  * @param {Context} context
@@ -128,7 +125,10 @@ export function createTracks({ store, host }) {
   }
 
   function showMissing() {
-    missing.replaceChildren(...match.missing.map((entity) => missingRow(host, entity, () => createFor(entity))));
+    missing.replaceChildren(...match.missing.map((entity) => {
+      const hidden = store.document.tracks.some((track) => track.name === entity.name);
+      return missingRow(host, entity, hidden, () => (hidden ? showTracks(entity.name) : createFor(entity)));
+    }));
   }
 
   /** @param {Event} event @returns {number} index of the track whose row an event is in, or -1 */
@@ -270,7 +270,7 @@ export function createTracks({ store, host }) {
   /** @param {number} index */
   function duplicate(index) {
     const tracks = affected(index);
-    edit('step.duplicate', (document) => duplicateTracks(document, tracks, { dx: COPY_SHIFT, dy: COPY_SHIFT }));
+    edit('step.duplicate', (document) => duplicateAndSelect(document, tracks, copyShift(document)));
   }
 
   /** @param {number} index */
@@ -282,6 +282,13 @@ export function createTracks({ store, host }) {
   function showOnly(only) {
     edit('step.hide', (document) =>
       document.tracks.reduce((result, _, track) => setTrack(result, track, { hidden: only !== null && track !== only }), document));
+  }
+
+  /** @param {string} name */
+  function showTracks(name) {
+    edit('step.hide', (document) => document.tracks.reduce((result, { name: other }, track) =>
+      (other === name ? setTrack(result, track, { hidden: false }) : result), document));
+    focusRow(store.document.tracks.findIndex((track) => track.name === name));
   }
 
   /** @param {number} index */

@@ -38,7 +38,7 @@ export function createTransport({ store, host, playback }, actions) {
   const key = button({ label: say('timeline.addKeyNow'), icon: 'key', keys: 'K', run: actions.addKey });
   let all = true;
   const scope = button({
-    label: say('timeline.showSelected'), icon: 'filter', class: 'optional', pressed: false,
+    label: say('timeline.showSelected'), icon: 'filter', class: 'rare', pressed: false,
     run: () => {
       all = !all;
       setPressed(scope, !all);
@@ -51,13 +51,13 @@ export function createTransport({ store, host, playback }, actions) {
     jump('first', () => playback.seek(0), 'optional'), jump('previous', () => playback.step(-1)), play,
     jump('next', () => playback.step(1)), jump('last', () => playback.seek(last()), 'optional'),
     frame.element, total, loop, rate, key, element('span', { class: 'spring' }), scope,
-    button({ label: say('timeline.zoomOut'), icon: 'zoomOut', class: 'optional', run: () => actions.zoom(0.6) }),
-    button({ label: say('timeline.fit'), icon: 'fit', class: 'optional', run: () => actions.zoom(null) }),
-    button({ label: say('timeline.zoomIn'), icon: 'zoomIn', class: 'optional', run: () => actions.zoom(1.6) }));
+    button({ label: say('timeline.zoomOut'), icon: 'zoomOut', class: 'rare', run: () => actions.zoom(0.6) }),
+    button({ label: say('timeline.fit'), icon: 'fit', class: 'rare', run: () => actions.zoom(null) }),
+    button({ label: say('timeline.zoomIn'), icon: 'zoomIn', class: 'rare', run: () => actions.zoom(1.6) }));
 
   function show() {
     const { document, playing } = store;
-    const current = Math.floor(store.frame);
+    const current = store.frame;
     frame.limits(0, last());
     frame.set(current);
     setText(total, say('timeline.total', { last: last(), seconds: (document.frames / document.fps).toFixed(1) }));
@@ -75,7 +75,7 @@ export function createTransport({ store, host, playback }, actions) {
   return {
     element: bar,
     update(changed) {
-      if (changed.size === 1 && changed.has('frame')) frame.set(Math.floor(store.frame));
+      if (changed.size === 1 && changed.has('frame')) frame.set(store.frame);
       else show();
     },
     dispose() {},

@@ -16,6 +16,8 @@ export const STAGE_STYLE = `
 .frame[data-narrow] > .side {
   grid-area: stage; justify-self: end; z-index: 3; width: min(var(--side, 264px), 88%); box-shadow: var(--t-shadow);
 }
+.frame[data-narrow][data-beside] { grid-template-areas: "toolbar toolbar" "stage side" "timeline timeline"; }
+.frame[data-narrow][data-beside] > .side { grid-area: side; width: 240px; box-shadow: none; }
 .frame[data-narrow]:not([data-drawer]) > .side { display: none; }
 .frame:not([data-narrow])[data-noside] > .side { display: none; }
 .stage { position: relative; min-width: 0; min-height: 0; overflow: hidden; contain: strict; touch-action: none; cursor: default; outline-offset: -2px; }

@@ -2,6 +2,7 @@
 
 import { movePoints } from '../../core/edits.mjs';
 import { gestureKey } from '../panels/controls.mjs';
+import { RepeatedEdit } from '../repeated-edit.mjs';
 import { handleTransform } from './box.mjs';
 
 /** @typedef {import('./surface.mjs').Surface} Surface */
@@ -34,8 +35,7 @@ export function isClick(from, to) {
  */
 export function editing(surface, start, label, change, how = {}) {
   const { store, marks } = surface;
-  const base = store.document;
-  const merge = how.key ?? gestureKey('stage');
+  const edit = new RepeatedEdit(store, how.key ?? gestureKey('stage'));
   let begun = how.begun ?? false;
   const finish = () => {
     marks.snapped = null;
@@ -48,20 +48,20 @@ export function editing(surface, start, label, change, how = {}) {
     move(pointer) {
       if (!begun && isClick(start, pointer)) return;
       begun = true;
-      store.edit(label, () => {
+      edit.make(label, (base) => {
         const result = change(pointer, base);
         return 'tracks' in result ? { document: result, selection: store.selection } : result;
-      }, { merge });
+      });
     },
     end(pointer) {
       if (begun || !isClick(start, pointer)) this.move(pointer);
       finish();
-      store.endMerge();
+      edit.end();
       if (begun) surface.commit();
     },
     cancel() {
       finish();
-      store.cancel(merge);
+      edit.cancel();
     },
   };
 }

@@ -7,7 +7,8 @@
  * empty place selects what the rectangle touches. Shift click on an empty place lengthens the active track.
  */
 
-import { addPoint, duplicateTracks, insertPointOnSegment } from '../../core/edits.mjs';
+import { MAX_TRACKS } from '../../core/drawing.mjs';
+import { addPoint, duplicateAndSelect, insertPointOnSegment } from '../../core/edits.mjs';
 import { pointsInRect } from '../../core/hit.mjs';
 import { NOTHING, activeTrack, add, hasPoint, select, toggle } from '../../core/selection.mjs';
 import { gestureKey } from '../panels/controls.mjs';
@@ -184,17 +185,14 @@ function pressWithAlt(surface, pointer, hit) {
   if (!store.selection.tracks.includes(hit.track)) store.set({ selection: only(hit) });
   /** @type {Gesture|null} */
   let drag = null;
+  let full = false;
   return {
     move(to) {
-      if (!drag && !isClick(pointer, to)) {
+      if (!drag && !full && !isClick(pointer, to)) {
         const key = gestureKey('copy');
-        const chosen = [...store.selection.tracks].sort((a, b) => a - b);
-        // Every copy lies behind its original, which shifts all later ones by one.
-        const copies = chosen.map((track, i) => track + i + 1);
-        store.edit(surface.text('step.duplicate'), (document) => {
-          const next = duplicateTracks(document, chosen);
-          return { document: next, selection: next === document ? store.selection : select({ tracks: copies }) };
-        }, { merge: key });
+        const { tracks } = store.selection;
+        full = !store.edit(surface.text('step.duplicate'), (document) => duplicateAndSelect(document, tracks), { merge: key });
+        if (full) return surface.say(surface.text('stage.full', { limit: MAX_TRACKS }), 'warn');
         drag = dragPoints(surface, pointer, selectedPoints(surface), { x: hit.x, y: hit.y }, { begun: true, key });
       }
       drag?.move(to);
