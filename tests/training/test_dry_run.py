@@ -23,6 +23,13 @@ def test_the_papers_run_starts_on_a_small_machine(monkeypatch):
     assert figures["losses"]["contrastive"] > 0
 
 
+def test_the_shipped_model_can_be_trained_on():
+    figures = dry_run(load_config(PACKAGE / CONFIGS["tiny-more"]), lambda line: None)
+    assert figures["frozen"] == 0 and all(trained > 0 for trained, _ in figures["groups"].values())
+    assert set(figures["groups"]) >= {"adapter", "base", "text"}
+    assert all(torch.isfinite(torch.tensor(value)) for value in figures["losses"].values())
+
+
 def test_processes_that_cannot_share_the_batch():
     with pytest.raises(TrainingError, match="multiple of 5"):
         dry_run(load_config(PACKAGE / CONFIGS["5b"]), lambda line: None, processes=5)

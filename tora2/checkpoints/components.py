@@ -102,6 +102,12 @@ def vae_config(source: ModelSource) -> dict[str, Any]:
     return read_json(folder / "config.json") if folder is not None else VAE_CONFIG
 
 
+def text_encoder_config(source: ModelSource) -> dict:
+    """Config of the text encoder, without loading it."""
+    folder = _component_folder(source, "text_encoder", "config.json")
+    return _without_meta(read_json(folder / "config.json")) if folder is not None else T5_CONFIG
+
+
 def load_text_encoder(source: ModelSource, dtype: torch.dtype | None, width: int) -> nn.Module:
     """T5 encoder of the model's text_encoder/ folder, or a single t5xxl file as ComfyUI keeps it.
 
@@ -111,8 +117,9 @@ def load_text_encoder(source: ModelSource, dtype: torch.dtype | None, width: int
     from transformers import T5Config, T5EncoderModel
 
     folder = _component_folder(source, "text_encoder", "config.json")
+    config = T5Config(**text_encoder_config(source))
     if folder is not None:
-        config, files = T5Config(**_without_meta(read_json(folder / "config.json"))), weight_files(folder)
+        files = weight_files(folder)
         kind_header = _joined_names(files)
     else:
         found = _find_t5(source, width)
@@ -121,7 +128,7 @@ def load_text_encoder(source: ModelSource, dtype: torch.dtype | None, width: int
                 f"{source.name} has no text encoder: put t5xxl_fp16.safetensors (or its fp8 version) into "
                 "models/text_encoders, or text_encoder/ of CogVideoX-5b into the model's folder."
             )
-        config, files, kind_header = T5Config(**T5_CONFIG), [found.path], found
+        files, kind_header = [found.path], found
     expect(kind_header, T5)
     if config.d_model != width:
         raise CheckpointError(

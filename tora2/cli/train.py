@@ -7,18 +7,27 @@ import math
 from pathlib import Path
 
 HELP = "Train Tora2 with a configuration; several GPUs with `accelerate launch -m tora2 train CONFIG`."
-CONFIGS = {"5b": "training/configs/tora2_5b.toml", "tiny": "tiny/train.toml"}
+CONFIGS = {"5b": "training/configs/tora2_5b.toml", "tiny": "tiny/train.toml", "tiny-more": "tiny/train_more.toml"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "config", metavar="CONFIG", help="a TOML file, or one of the shipped configurations: 5b (the paper's), tiny"
+        "config",
+        metavar="CONFIG",
+        help="a TOML file, or one of the shipped configurations: 5b (the paper's), tiny (tora2-tiny from scratch), "
+        "tiny-more (tora2-tiny trained on)",
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="replace a value of the file"
     )
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after this time; --resume goes on")
+    parser.add_argument(
+        "--finish",
+        action="store_true",
+        help="end the run with this slice of --minutes, at whatever step: the rate falls by the clock, then the weights "
+        "are exported",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     task = parser.add_mutually_exclusive_group()
     task.add_argument("--dry-run", action="store_true", help="say what would be trained, and try one small step")
@@ -55,7 +64,7 @@ def main(args: argparse.Namespace) -> int:
         return 0
     from ..training.trainer import Trainer
 
-    trainer = Trainer(config, resume=args.resume, minutes=args.minutes, quiet=args.quiet)
+    trainer = Trainer(config, resume=args.resume, minutes=args.minutes, quiet=args.quiet, finish=args.finish)
     trainer.run()
     trainer.accelerator.end_training()  # leaves the process group
     return 0

@@ -127,6 +127,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--model", type=Path, required=True, help="folder of trained encoders")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--clips", type=int, default=4096)
+    parser.add_argument("--first", type=int, default=0, help="the first clip's number, for processes side by side")
     parser.add_argument("--frames", type=int, default=config.FRAMES, help="1 writes stills")
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--bf16", action="store_true", help="the VAE in bfloat16, for processors that have it")
@@ -136,7 +137,7 @@ def main(argv: list[str] | None = None) -> None:
     encoders = Encoders(args.model, args.device, bf16=args.bf16)
     world = World(args.atlas, "train", args.frames, entity_weights=(3, 5, 1, 1))
     started = time.monotonic()
-    for first in range(0, args.clips, PER_SHARD):
+    for first in range(args.first, args.first + args.clips, PER_SHARD):
         path = args.out / f"{first:08d}.safetensors"
         if path.exists() or time.monotonic() - started > 60 * args.minutes:
             continue

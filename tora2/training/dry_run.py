@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from ..checkpoints.components import make_scheduler
+from ..checkpoints.bundle import Tora2Bundle
+from ..checkpoints.components import make_scheduler, text_encoder_config
 from ..dit import Tora2Transformer3DModel
 from .config import TrainingConfig
 from .draws import draw_per_clip
@@ -48,13 +49,16 @@ def dry_run(config: TrainingConfig, say: Callable[[str], None] = print, processe
         TrainingError: the configuration cannot be run.
     """
     bundle = None
-    if not config.model.scratch:
-        try:
-            bundle = open_source(config.model)
-        except ValueError as error:  # the paper's configuration must start on a machine without 20 GB of weights
+    try:
+        bundle = open_source(config.model)
+    except ValueError as error:  # the paper's configuration must start on a machine without 20 GB of weights
+        if not config.model.scratch:
             say(f"note: {error} The sizes below come from `model.transformer` and CogVideoX-5B's.")
-    sizes = sizes_of(config.model, bundle) if bundle is not None else cogvideox_5b() | config.model.transformer
-    module = _meta_module(config, sizes)
+    if bundle is not None and not config.model.scratch:
+        sizes = sizes_of(config.model, bundle)
+    else:
+        sizes = cogvideox_5b() | config.model.transformer
+    module = _meta_module(config, sizes, bundle)
     run, figures = config.run, {}
     passes = len(micro_batches(0, run.batch, run.micro_batch, processes, 0))
 
@@ -95,11 +99,25 @@ def cogvideox_5b() -> dict[str, Any]:
     }
 
 
-def _meta_module(config: TrainingConfig, sizes: dict[str, Any]) -> TrainingModule:
+def _meta_module(config: TrainingConfig, sizes: dict[str, Any], bundle: Tora2Bundle | None) -> TrainingModule:
+    model, text_encoder, null_ids = config.model, None, None
     arguments = {key: value for key, value in sizes.items() if not key.startswith("_")}
     with torch.device("meta"):
         transformer = Tora2Transformer3DModel(**arguments)
-        return TrainingModule(transformer, None, None, torch.ones(1), config.recipe, train_base=config.model.train_base)
+        if model.train_text_encoder and bundle is not None:
+            from transformers import T5Config, T5EncoderModel
+
+            text_encoder = T5EncoderModel(T5Config(**text_encoder_config(bundle.source)))
+            null_ids = torch.zeros(1, 1, dtype=torch.long)
+        return TrainingModule(
+            transformer,
+            text_encoder,
+            null_ids,
+            torch.ones(1),
+            config.recipe,
+            train_base=model.train_base,
+            train_text_encoder=model.train_text_encoder,
+        )
 
 
 def estimate_memory(config: TrainingConfig, sizes: Any, trained: int, frozen: int) -> dict[str, int]:
