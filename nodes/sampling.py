@@ -184,7 +184,7 @@ class Tora2Sampler(io.ComfyNode):
         from ..tora2.stages import denoise, encode_first_frame, resolve_size
         from ..tora2.stages.denoising import size_doubt
 
-        size = resolve_size(model.bundle.component("transformer"), conditioning, width, height, frames)
+        size = resolve_size(model.bundle.component("transformer"), conditioning.size, width, height, frames)
         doubt = size_doubt(model.bundle.component("transformer"), size)
         host.tell([doubt] if doubt is not None else [])
         start = None if first_frame is None else encode_first_frame(model.component("vae"), first_frame, size)

@@ -244,9 +244,11 @@ class Tora2EncodeTrajectories(io.ComfyNode):
         cls, model: host.HostedModel, trajectories: TrajectoryDocument, strength: float, start: float, end: float
     ) -> io.NodeOutput:
         from ..tora2.stages import encode_motion
+        from ..tora2.stages.motion import check_size
 
         config = model.bundle.config
         size = VideoSize(trajectories.frames, trajectories.height, trajectories.width)
+        check_size(size, model.bundle.learned_size)
         vae, slicing = model.vae_for("encode", size)
         motion = encode_motion(
             vae,

@@ -17,7 +17,7 @@ from einops import rearrange
 
 from .acceleration.presets import Preset
 from .checkpoints.bundle import Tora2Bundle
-from .conditions import Conditioning, Entity
+from .conditions import Entity, VideoSize
 from .dit import Tora2Transformer3DModel
 from .errors import ConditionError
 from .personalization.encoders import needed_encoders
@@ -159,6 +159,8 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
             Tora2Error: any input that does not fit, in one sentence.
         """
         document = parse_document(trajectories) if isinstance(trajectories, str) else trajectories
+        drawn = None if document is None else VideoSize(document.frames, document.height, document.width)
+        size = resolve_size(self.transformer, drawn, width, height, num_frames)
         text = encode_text(
             self._on(self.text_encoder),
             self.tokenizer,
@@ -178,8 +180,6 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
                 strength=motion_strength,
                 slicing=self._slicing(vae),
             )
-        drawn = Conditioning(text.embeds, text.negative_embeds, size=None if motion is None else motion.size)
-        size = resolve_size(self.transformer, drawn, width, height, num_frames)
         image_latents = None
         if first_frame is not None:
             image_latents = encode_first_frame(vae, _to_tensor(first_frame), size)

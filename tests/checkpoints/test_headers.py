@@ -42,6 +42,13 @@ def test_a_header_whose_length_looks_like_another_format(tmp_path, length):
     assert set(read_header(path).tensors) == {"a"}
 
 
+def test_gguf_blocks_in_a_safetensors_file(tmp_path):
+    """As ComfyUI-CogVideoXWrapper's CogVideoX_5b_GGUF_Q4_0.safetensors has them."""
+    path = tmp_path / "x.safetensors"
+    save_file({"transformer_blocks.0.attn1.to_q.Q4_0_qweight": torch.zeros(2, 18, dtype=torch.uint8)}, str(path))
+    refused(lambda: read_header(path), "GGUF", str(path))
+
+
 class Bomb:
     def __reduce__(self):
         return (open, (Bomb.path, "w"))

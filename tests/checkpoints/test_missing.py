@@ -109,3 +109,19 @@ def test_a_numbered_name(models):
 def test_names_are_never_paths(models):
     for name in ("../CogVideo/CogVideoX-5b", str(models / "CogVideo" / "CogVideoX-5b"), "..", "", " + ", "a + ../b"):
         assert "is called" in missing(models, name) or "Tora needs" in missing(models, name)
+
+
+def test_an_adapter_without_the_base_it_goes_on_is_told(models, caplog):
+    """A training began from a whole Tora folder: its adapter goes on plain CogVideoX, which may not be there."""
+    adapters = models / "tora2" / "adapters"
+    adapters.mkdir(parents=True)
+    model = make_transformer(**PERSONALIZATION)
+    save_adapter(adapters / "mine.safetensors", model, describe_adapter(model.config))
+    assert "CogVideoX-5b + mine" in find_models([models]) and "mine" not in caplog.text
+    (models / "CogVideo" / "CogVideoX-5b").rename(models.parent / "elsewhere")
+    with caplog.at_level(logging.WARNING):
+        assert not any("mine" in name for name in find_models([models]))
+        find_models([models])
+    told = [record.getMessage() for record in caplog.records if "mine" in record.getMessage()]
+    assert len(told) == 1 and "goes on a plain" in told[0] and "CogVideoX-5b" in told[0]
+    assert "fuser" not in caplog.text, "Tora's files come for both bases together"

@@ -5,7 +5,7 @@ import torch
 from diffusers import CogVideoXDDIMScheduler
 from small_models import document, scheduler, text_encoder, tokenizer, trained, transformer, vae
 
-from tora2.conditions import Conditioning, VideoSize
+from tora2.conditions import VideoSize
 from tora2.errors import ConditionError
 from tora2.stages import bind_entities, denoise, encode_motion, encode_text, resolve_size
 from tora2.stages.prediction import modulation_bytes
@@ -133,15 +133,20 @@ def test_first_frames():
 
 
 def test_sizes(model, conditioning, caplog):
-    blank = Conditioning(conditioning.embeds, conditioning.negative_embeds)
-    assert resolve_size(model, blank) == VideoSize(17, 128, 128)
-    assert resolve_size(model, blank, width=64, frames=9) == VideoSize(9, 128, 64)
-    assert resolve_size(model, conditioning) == conditioning.size
+    assert resolve_size(model, None) == VideoSize(17, 128, 128)
+    assert resolve_size(model, None, width=64, frames=9) == VideoSize(9, 128, 64)
+    assert resolve_size(model, conditioning.size) == conditioning.size
     assert not caplog.records
-    resolve_size(model, blank, width=512)
+    resolve_size(model, None, width=512)
     assert "trained at 128x128; 512x128 will look worse" in caplog.text
+    learned = transformer(in_channels=32, use_learned_positional_embeddings=True)
+    assert resolve_size(learned, None, frames=9) == VideoSize(9, 128, 128), "shorter clips begin like longer ones"
+    with pytest.raises(ConditionError, match="makes 128x128 pixels and no other size, but 64x128 is asked for"):
+        resolve_size(learned, None, width=64)
+    with pytest.raises(ConditionError, match="at most 17 frames, but 25 are asked for"):
+        resolve_size(learned, None, frames=25)
     with pytest.raises(ConditionError, match="drawn for 128x128"):
-        resolve_size(model, conditioning, width=64)
+        resolve_size(model, conditioning.size, width=64)
     with pytest.raises(ConditionError, match="guidance_batch"):
         run(model, conditioning, guidance_batch="sideways")
 

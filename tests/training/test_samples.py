@@ -10,6 +10,8 @@ from open_samples import sample, write_loose, write_tar
 from tora2.conditions import VideoSize
 from tora2.errors import TrainingError
 from tora2.training.samples import parse_sample, sample_files
+from tora2.trajectories import parse_document
+from tora2.trajectories import sample as sample_tracks
 
 
 def parse(files, size=None, fps=8.0, need_clip=True):
@@ -45,6 +47,24 @@ def test_folders_and_archives_hold_the_same_samples(tmp_path):
     assert all(found == files for _, found in (*loose, *packed))
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_names_hold_dots(tmp_path, packed):
+    """Cutting tools write shot.001.mp4; a name that begins like another is a sample of its own."""
+    files, over = sample(), []
+    names = ("clip", "clip.0.5x", "shot.001", "shot.002")
+    if packed:
+        write_tar(tmp_path / "00.tar", {name: files for name in names} | {"shot.003": {"mp4": b""}})
+    else:
+        for name in names:
+            write_loose(tmp_path, name, files)
+        write_loose(tmp_path, "shot.003", {"mp4": b""})
+    found = dict(sample_files(tmp_path, over.append))
+    before = "00.tar:" if packed else ""
+    assert sorted(found) == [before + name for name in names]
+    assert all(one == files for one in found.values())
+    assert over == [before + "shot.003"], "a clip without entities.json is told, not passed over in silence"
+
+
 def test_a_sample_is_read_as_it_is():
     read = parse(sample())
     assert read.caption == "a red fox and a bird on the beach" and read.identities == ("red fox", "that bird")
@@ -56,6 +76,41 @@ def test_a_sample_is_read_as_it_is():
     for frame in (0, 8, 16):  # the track lies on the square, in the clip too
         x, y = (read.points[0][0, frame] * torch.tensor([96, 64])).long().tolist()
         assert read.clip[frame, 0, y, x] > 0.5 and read.clip[frame, 0, y, (x + 40) % 96] < 0
+
+
+def drawing(**fields):
+    """From left to right, gone in the last quarter; as the editor exports it."""
+    track = {"name": "fox", "points": [{"x": 0.2, "y": 0.5}, {"x": 0.8, "y": 0.5}], "end": 12}
+    return {"version": 1, "width": 96, "height": 64, "frames": 17, "fps": 8, "tracks": [track]} | fields
+
+
+def with_drawing(document, tracks=("fox",)):
+    files = changed(entities=[{"phrase": "red fox", "tracks": list(tracks)}])
+    return files | {"trajectories.json": json.dumps(document).encode()}
+
+
+def test_tracks_of_a_drawing_beside_the_clip():
+    read = parse(with_drawing(drawing()))
+    expected = sample_tracks(parse_document(drawing()))
+    assert torch.equal(read.visible[0], expected.visible) and read.visible[0].any() and not read.visible[0].all()
+    torch.testing.assert_close(read.points[0][expected.visible], expected.points.float()[expected.visible])
+    points = [[0.5, 0.5]] * 17
+    mixed = parse(with_drawing(drawing(), ("fox", points)))
+    assert mixed.points[0].shape == (2, 17, 2), "both kinds beside each other"
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (lambda: with_drawing(drawing(), ("wolf",)), "track 'wolf', but trajectories.json has 'fox'"),
+        (lambda: changed(entities=[{"phrase": "x", "tracks": ["fox"]}]), "or is missing"),
+        (lambda: with_drawing(drawing(frames=25)), "has 25 frames, but entities.json says 17"),
+        (lambda: with_drawing(drawing(version=7)), "Sample s, trajectories.json: .*version"),
+    ],
+)
+def test_drawings_that_do_not_fit(files, message):
+    with pytest.raises(TrainingError, match=message):
+        parse(files())
 
 
 def test_time_and_picture_are_cut_and_tracks_follow():

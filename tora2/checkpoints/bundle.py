@@ -39,6 +39,7 @@ class Tora2Bundle:
         base: description of the base.
         dtype: of the weights; None means as stored.
         source: the files, or None if the model was made in memory.
+        learned_size: the only size that the model makes, if it learned its positions; see ``stages.motion.check_size``.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Tora2Bundle:
         self._loaded: dict[str, Any] = {}
         self._transformer_files: tuple[Path, ...] = ()
         self._max_text_length = TEXT_LENGTH
+        self.learned_size: VideoSize | None = None
 
     @classmethod
     def open(
@@ -75,6 +77,7 @@ class Tora2Bundle:
         size = VideoSize(sample["frames"], sample["height"] * scale, sample["width"] * scale)
         bundle = cls(source.name, plan.adapter, plan.base, size, dtype, source=source)
         bundle._transformer_files = tuple(plan.files)
+        bundle.learned_size = size if plan.arguments.get("use_learned_positional_embeddings") else None
         bundle._max_text_length = int(plan.arguments.get("max_text_seq_length", TEXT_LENGTH))
         width = int(plan.arguments.get("text_embed_dim", 4096))
         bundle._loaders = {
@@ -101,6 +104,7 @@ class Tora2Bundle:
         base = BaseDescription.from_config(transformer.config)
         bundle = cls(name, config, base, size, transformer.dtype)
         bundle._loaded = dict(parts)
+        bundle.learned_size = size if transformer.config.use_learned_positional_embeddings else None
         bundle._max_text_length = int(transformer.config.max_text_seq_length)
         return bundle
 

@@ -101,7 +101,8 @@ def find_models(roots: Iterable[Path | str] | ModelFolders = ()) -> dict[str, Mo
 
     Returns:
         sources, ready for ``loading.load``. A broken file is left out here only if its header says nothing; what else
-        is wrong comes out when the model is loaded, as one sentence. An adapter that is none is logged, once.
+        is wrong comes out when the model is loaded, as one sentence. An adapter that is none, or that has no
+        base, is logged, once.
     """
     there = survey(roots)
     found: dict[str, ModelSource] = {}
@@ -114,6 +115,13 @@ def find_models(roots: Iterable[Path | str] | ModelFolders = ()) -> dict[str, Mo
         for adapter in there.adapters:
             if _fits(adapter, base):
                 _add(found, _source(f"{base.name}{JOINT}{adapter.name}", base, adapter.files, there))
+    for adapter in there.adapters:
+        # Tora comes for both bases in one download, and most people have one of them.
+        if adapter.name not in TORA_NAMES and not any(_fits(adapter, base) for base in there.bases):
+            _tell_once(
+                f"{adapter.files[0]} goes on a plain {adapter.description}, and none is in the model folders: put "
+                "CogVideoX-5b or CogVideoX-5b-I2V there."
+            )
     for base in there.bases:
         if base.description.kind and not base.description.is_cogvideox_1_5 and not _own_adapter(base.path):
             _add(found, _source(base.name, base, (), there))
@@ -248,11 +256,15 @@ def _described(name: str, files: tuple[Path, ...]) -> list[Adapter]:
     try:
         description = adapter_config(files).base
     except (CheckpointError, OSError) as error:
-        if str(error) not in _told:
-            _told.add(str(error))
-            logger.warning("No model for Tora2 Load Model: %s", error)
+        _tell_once(str(error))
         return []
     return [Adapter(name, files, description)] if description is not None else []
+
+
+def _tell_once(reason: str) -> None:
+    if reason not in _told:
+        _told.add(reason)
+        logger.warning("No model for Tora2 Load Model: %s", reason)
 
 
 def _fits(adapter: Adapter, base: Base) -> bool:

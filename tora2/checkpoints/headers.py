@@ -16,6 +16,8 @@ from pathlib import Path
 from ..errors import CheckpointError
 
 MAX_HEADER = 100_000_000
+GGUF_KEYS = (".Q4_0_qweight", ".Q8_0_qweight")
+"""Names of GGUF's blocks in the safetensors files that ComfyUI-CogVideoXWrapper downloads."""
 """The format's own limit, in bytes."""
 
 _BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U8": 8, "BOOL": 8}
@@ -43,7 +45,8 @@ def read_header(path: Path | str) -> Header:
     """Read and check the header of a safetensors file.
 
     Raises:
-        CheckpointError: the file is missing, truncated, a GGUF, a pickle, a web page, a git-lfs pointer or unknown.
+        CheckpointError: the file is missing, truncated, a GGUF (by itself or in a safetensors file), a pickle, a web
+            page, a git-lfs pointer or unknown.
     """
     path = Path(path)
     try:
@@ -85,6 +88,8 @@ def _read_header(name: str, size: int, _modified: int) -> Header:
         raise CheckpointError(f"The header of {path} is damaged ({error}): get the file anew.") from error
     if 8 + length + end > size:
         raise _truncated(path, size, 8 + length + end)
+    if any(key.endswith(GGUF_KEYS) for key in tensors):
+        raise _gguf(path)
     return Header(path, tensors, metadata)
 
 
@@ -103,10 +108,7 @@ def refuse_other_formats(path: Path, start: bytes, size: int) -> None:
             "itself."
         )
     if start.startswith(b"GGUF"):
-        raise CheckpointError(
-            f"{path} is a GGUF file, which this pack cannot read: use the .safetensors of CogVideoX-5B in half "
-            "precision or fp8 (models/diffusion_models), or its diffusers folder (models/CogVideo)."
-        )
+        raise _gguf(path)
     if is_pickle(start):
         raise CheckpointError(
             f"{path} is a PyTorch pickle, which could carry code and is not loaded here: use the .safetensors version, "
@@ -114,6 +116,13 @@ def refuse_other_formats(path: Path, start: bytes, size: int) -> None:
         )
     if size < 8:
         raise CheckpointError(f"{path} is too short to be a model ({size} bytes): get it anew.")
+
+
+def _gguf(path: Path) -> CheckpointError:
+    return CheckpointError(
+        f"{path} holds GGUF weights, which this pack cannot read: use the .safetensors of CogVideoX-5B in half "
+        "precision or fp8 (models/diffusion_models), or its diffusers folder (models/CogVideo)."
+    )
 
 
 def is_pickle(start: bytes) -> bool:

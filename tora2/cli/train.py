@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--finish",
         action="store_true",
-        help="end the run with this slice of --minutes, at whatever step: the rate falls by the clock, then the weights "
+        help="end the run with this slice of --minutes, at whatever step: the rate falls by the clock, and the weights "
         "are exported",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")

@@ -90,7 +90,7 @@ def generate(
         transformer,
         bundle.scheduler,
         conditioning,
-        size=resolve_size(transformer, conditioning, scene.size, scene.size, len(scene.truth.video)),
+        size=resolve_size(transformer, conditioning.size, scene.size, scene.size, len(scene.truth.video)),
         scaling_factor=vae.config.scaling_factor,
         seeds=(seed,),
         steps=steps,

@@ -55,18 +55,18 @@ StepCallback = Callable[[DenoisingStep], None]
 
 
 def resolve_size(
-    transformer: Any, conditioning: Conditioning, width: int = 0, height: int = 0, frames: int = 0
+    transformer: Any, drawn: VideoSize | None, width: int = 0, height: int = 0, frames: int = 0
 ) -> VideoSize:
     """The video's size: what is asked for, else what the trajectories were drawn for, else the model's own.
 
     Args:
+        drawn: what the trajectories were drawn for, None without any.
         width, height, frames: 0 means not asked for.
 
     Raises:
         ConditionError: asked for one size, drawn for another, or a size that the model cannot make.
     """
     config = transformer.config
-    drawn = conditioning.size
     own = VideoSize(
         config.sample_frames, config.sample_height * SPATIAL_COMPRESSION, config.sample_width * SPATIAL_COMPRESSION
     )
@@ -78,7 +78,7 @@ def resolve_size(
             f"sampler is set to {size.width}x{size.height} and {size.frames} frames; set the sampler's size to 0 to "
             "follow them."
         )
-    check_size(size)
+    check_size(size, own if config.use_learned_positional_embeddings else None)
     if (sentence := size_doubt(transformer, size)) is not None:
         logger.warning(sentence)
     return size

@@ -18,10 +18,14 @@ FRAME_MULTIPLE = 8
 SIZE_MULTIPLE = 16
 
 
-def check_size(size: VideoSize) -> VideoSize:
+def check_size(size: VideoSize, learned: VideoSize | None = None) -> VideoSize:
     """The size itself, or a ConditionError if a CogVideoX VAE and transformer cannot make it.
 
     The VAE decodes latent frames in pairs after the first, so their number is odd: 8k+1 frames.
+
+    Args:
+        learned: what a model with learned positions (CogVideoX-5B-I2V) was trained at: it makes no other pictures, and
+            no more frames.
     """
     if size.frames < 1 or (size.frames - 1) % FRAME_MULTIPLE:
         nearest = max(round((size.frames - 1) / FRAME_MULTIPLE), 0) * FRAME_MULTIPLE + 1
@@ -35,6 +39,16 @@ def check_size(size: VideoSize) -> VideoSize:
                 f"A {name} of {value} px cannot be made: it must be a multiple of {SIZE_MULTIPLE}, such as {nearest}; "
                 f"change `{name}`."
             )
+    if learned is not None and (size.width, size.height) != (learned.width, learned.height):
+        raise ConditionError(
+            f"This image-to-video model makes {learned.width}x{learned.height} pixels and no other size, but "
+            f"{size.width}x{size.height} is asked for; set the canvas to {learned.width}x{learned.height}."
+        )
+    if learned is not None and size.frames > learned.frames:
+        raise ConditionError(
+            f"This image-to-video model makes at most {learned.frames} frames, but {size.frames} are asked for; set "
+            f"the drawing's frames to {learned.frames} or fewer."
+        )
     return size
 
 

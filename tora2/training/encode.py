@@ -22,7 +22,7 @@ from ..stages.text import encode_text
 from . import labels
 from .config import TrainingConfig
 from .models import open_source, preparation, sizes_of
-from .samples import Sample, parse_sample, sample_files
+from .samples import ENTITIES, Sample, parse_sample, sample_files
 from .shards import collate
 
 
@@ -203,7 +203,8 @@ def encode_samples(
         "data.width": size.width,
     }
     labels.check_folder(out, settings)
-    samples, encoded, wanted = sample_files(data.samples), 0, set()
+    samples = sample_files(data.samples, lambda name: say(f"left out: {name}.mp4 has no {Path(name).name}{ENTITIES}"))
+    encoded, wanted = 0, set()
     count = 0
     while group := list(itertools.islice(samples, data.clips_per_shard)):
         path = out / f"{count:08d}.safetensors"

@@ -1,6 +1,7 @@
 """The open data format: clip, caption, and entities with phrase, reference, mask and tracks. README.md describes it.
 
-A sample is a group of files that share a name up to the first dot, loose in a folder or in WebDataset's .tar shards.
+A sample is ``NAME.entities.json`` and the other files that begin with ``NAME.``, loose in a folder or in WebDataset's
+.tar shards.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import io
 import json
 import math
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,13 @@ import torch
 import torch.nn.functional as F
 
 from ..conditions import Entity, VideoSize
-from ..errors import TrainingError
+from ..errors import TrainingError, TrajectoryError
+from ..trajectories import parse_document
+from ..trajectories import sample as sample_tracks
 
 VERSION = 1
+ENTITIES = ".entities.json"
+DRAWING = "trajectories.json"
 MOST_ENTITIES = 64
 
 
@@ -45,49 +50,65 @@ class Sample:
     clip: torch.Tensor | None
 
 
-def sample_files(folder: Path | str) -> Iterator[tuple[str, dict[str, bytes]]]:
+def sample_files(
+    folder: Path | str, passed_over: Callable[[str], None] = lambda name: None
+) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Name and files (extension -> content) of every sample, .tar shards first, each in the order of its names.
+
+    Args:
+        passed_over: told the name of every clip that has no ``entities.json``.
 
     Raises:
         TrainingError: there is no sample, or an archive cannot be read.
     """
     folder, count = Path(folder), 0
     for archive in sorted(folder.rglob("*.tar")):
-        for name, files in _archive(archive):
-            count += 1
-            yield f"{archive.name}:{name}", files
-    groups: dict[str, dict[str, Path]] = {}
-    for path in sorted(folder.rglob("*")):
-        stem, dot, extension = path.name.partition(".")
-        if stem and dot and path.suffix != ".tar" and path.is_file():
-            groups.setdefault((path.parent.relative_to(folder) / stem).as_posix(), {})[extension] = path
-    for name, paths in groups.items():
-        if "entities.json" in paths:
-            count += 1
-            yield name, {extension: path.read_bytes() for extension, path in paths.items()}
+        for files in _archive(archive):
+            for name, parts in _samples(files, lambda name, archive=archive: passed_over(f"{archive.name}:{name}")):
+                count += 1
+                yield f"{archive.name}:{name}", {extension: files[path] for extension, path in parts.items()}
+    paths = (path for path in sorted(folder.rglob("*")) if path.suffix != ".tar" and path.is_file())
+    for name, parts in _samples([path.relative_to(folder).as_posix() for path in paths], passed_over):
+        count += 1
+        yield name, {extension: (folder / path).read_bytes() for extension, path in parts.items()}
     if not count:
-        raise TrainingError(f"{folder} holds no samples: neither .tar shards nor files named NAME.entities.json.")
+        raise TrainingError(f"{folder} holds no samples: neither .tar shards nor files named NAME{ENTITIES}.")
 
 
-def _archive(path: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
+def _samples(paths: Collection[str], passed_over: Callable[[str], None]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Sample -> extension -> path. A file belongs to the longest name that has entities, for names hold dots too."""
+    groups: dict[str, dict[str, str]] = {
+        path.removesuffix(ENTITIES): {} for path in paths if path.endswith(ENTITIES) and Path(path).name != ENTITIES
+    }
+    for path in paths:
+        folder, slash, base = path.rpartition("/")
+        dots = [index for index, letter in enumerate(base) if letter == "." and index]
+        name = next((name for dot in reversed(dots) if (name := folder + slash + base[:dot]) in groups), None)
+        if name is not None:
+            groups[name][path[len(name) + 1 :]] = path
+        elif base.endswith(".mp4"):
+            passed_over(path.removesuffix(".mp4"))
+    yield from groups.items()
+
+
+def _archive(path: Path) -> Iterator[dict[str, bytes]]:
+    """Files that follow each other with one name up to the first dot: a sample, or several whose names go on."""
     name, files = None, {}
     try:
         with tarfile.open(path, "r|*") as archive:
             for member in archive:
                 folder, slash, base = member.name.rpartition("/")
-                stem, dot, extension = base.partition(".")
+                stem, dot, _ = base.partition(".")
                 if not member.isfile() or not stem or not dot:
                     continue
                 key = folder + slash + stem
-                if key != name:  # the files of one sample follow each other
-                    if name is not None and "entities.json" in files:
-                        yield name, files
+                if key != name:
+                    yield files
                     name, files = key, {}
-                files[extension] = archive.extractfile(member).read()
+                files[member.name] = archive.extractfile(member).read()
     except (tarfile.TarError, OSError, EOFError) as error:
         raise TrainingError(f"{path} cannot be read as a .tar shard ({error}): make it anew.") from error
-    if name is not None and "entities.json" in files:
-        yield name, files
+    yield files
 
 
 def parse_sample(name: str, files: Mapping[str, bytes], size: VideoSize, fps: float, *, need_clip: bool) -> Sample:
@@ -111,10 +132,13 @@ def parse_sample(name: str, files: Mapping[str, bytes], size: VideoSize, fps: fl
         frames = _chosen_frames(canvas.frames, float(data.get("fps", 8.0)), size.frames, fps)
         if len(data["entities"]) > MOST_ENTITIES:
             raise ValueError(f"{len(data['entities'])} entities are more than {MOST_ENTITIES}")
-        parsed = [_entity(item, files, canvas, size, frames) for item in data["entities"]]
+        drawn = _drawn_tracks(files, canvas)
+        parsed = [_entity(item, files, drawn, canvas, size, frames) for item in data["entities"]]
         clip = _clip(files, canvas, size, frames) if need_clip else None
     except KeyError as error:
         raise TrainingError(f"Sample {name} lacks {error}.") from error
+    except TrajectoryError as error:
+        raise TrainingError(f"Sample {name}, trajectories.json: {error}") from error
     except (ValueError, TypeError, AttributeError, OSError, LookupError, ArithmeticError) as error:
         raise TrainingError(f"Sample {name} cannot be used: {error}.") from error
     entities, identities, points, visible = zip(*parsed, strict=True) if parsed else ((),) * 4
@@ -129,8 +153,27 @@ def _chosen_frames(there: int, own_fps: float, wanted: int, fps: float) -> torch
     return frames
 
 
+def _drawn_tracks(files: Mapping[str, bytes], canvas: VideoSize) -> dict[str, list]:
+    """Track name -> a point for each frame, of the drawing that lies beside the clip."""
+    if DRAWING not in files:
+        return {}
+    document = parse_document(files[DRAWING].decode("utf-8"))
+    if document.frames != canvas.frames:
+        raise ValueError(f"{DRAWING} has {document.frames} frames, but entities.json says {canvas.frames}")
+    tracks = sample_tracks(document)
+    return {
+        name: [point if seen else None for point, seen in zip(points, visible, strict=True)]
+        for name, points, visible in zip(tracks.names, tracks.points.tolist(), tracks.visible.tolist(), strict=True)
+    }
+
+
 def _entity(
-    item: Mapping[str, Any], files: Mapping[str, bytes], canvas: VideoSize, size: VideoSize, frames: torch.Tensor
+    item: Mapping[str, Any],
+    files: Mapping[str, bytes],
+    drawn: Mapping[str, list],
+    canvas: VideoSize,
+    size: VideoSize,
+    frames: torch.Tensor,
 ) -> tuple[Entity, str, torch.Tensor, torch.Tensor]:
     phrase = str(item.get("phrase", ""))
     image = mask = None
@@ -140,6 +183,11 @@ def _entity(
             mask = picture(files[item["mask"]], "L")[..., 0]
     points, visible = [], []
     for track in item.get("tracks", []):
+        if isinstance(track, str):
+            if track not in drawn:
+                known = ", ".join(map(repr, drawn)) or "no visible track, or is missing"
+                raise ValueError(f"{phrase!r} has a track {track!r}, but {DRAWING} has {known}")
+            track = drawn[track]
         if len(track) != canvas.frames:
             raise ValueError(f"a track of {phrase!r} has {len(track)} points for {canvas.frames} frames")
         points.append([[float(x) for x in point[:2]] if point is not None else [0.5, 0.5] for point in track])

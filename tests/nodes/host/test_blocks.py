@@ -87,7 +87,7 @@ def everything(model, keep, references=True):
         transformer,
         model.component("scheduler"),
         conditioning,
-        size=resolve_size(transformer, conditioning),
+        size=resolve_size(transformer, conditioning.size),
         scaling_factor=0.7,
         steps=2,
         keep_modulations=keep,
