@@ -111,3 +111,8 @@ def test_full_size_workflows_say_which_files_are_missing(tmp_path):
     assert "called 'CogVideoX-5b'" in done.stderr and "Tora needs fuser" in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.rglob("*.mp4"))
+
+
+def test_the_box_takes_values_by_the_names_that_it_shows(tmp_path):
+    done = run("one_box_tiny.json", tmp_path, "--set", "3. Entities on trajectories.steps=two")
+    assert done.returncode == 1 and "input 'steps' takes a whole number" in done.stderr

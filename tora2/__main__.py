@@ -1,4 +1,8 @@
-"""`python -m tora2 COMMAND ...`, from the repository root (or with that folder on PYTHONPATH)."""
+"""`python -m tora2 COMMAND ...`, from the repository root (or with that folder on PYTHONPATH).
+
+`python path/to/tora2 COMMAND ...` does the same from anywhere, also with the Python of ComfyUI's Windows package, which
+takes no modules from the current folder.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,15 @@ import importlib.util
 import logging
 import sys
 
-from .errors import Tora2Error
+if not __package__:  # started by path: only this folder, if any, is on sys.path, and its modules would pass for others
+    from pathlib import Path
+
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [str(here.parent), *(path for path in sys.path if path != str(here))]
+    __package__ = here.name
+    importlib.import_module(__package__)
+
+from .errors import Tora2Error  # noqa: E402
 
 COMMANDS = ("run", "convert", "train", "evaluate", "bench")
 TALKATIVE = ("torchao", "torch.utils._pytree", "diffusers.quantizers.torchao.torchao_quantizer")

@@ -39,6 +39,21 @@ def change(prompt: dict, definitions: dict, setting: str) -> set[str]:
     return trusted
 
 
+def test_what_a_box_shows(prompt: dict, definitions: dict) -> None:
+    """A subgraph node is in no prompt; its inputs stand for those inside that they feed."""
+    prompt["1"]["_meta"]["shown"] = {"seed": ("5", "The box", "seed")}
+    prompt["5:2"]["_meta"]["shown"] = {"seed": ("5", "The box", "seed"), "text": ("5", "The box", "words")}
+    change(prompt, definitions, "5.seed=7")
+    assert prompt["1"]["inputs"]["seed"] == prompt["5:2"]["inputs"]["seed"] == 7
+    change(prompt, definitions, "The box.words=hello")
+    assert prompt["5:2"]["inputs"]["text"] == "hello" and prompt["1"]["inputs"]["text"] == "t"
+    with pytest.raises(WorkflowError, match=r"the box '5' shows no 'seeds'; did you mean 'seed'\?"):
+        change(prompt, definitions, "5.seeds=7")
+    prompt["6"]["_meta"] = {"title": "x", "shown": {"image": ("8", "The box", "image")}}
+    with pytest.raises(WorkflowError, match="there is no node 'The box'"):
+        change(prompt, definitions, "The box.image=a.png")
+
+
 @pytest.mark.parametrize(
     ("setting", "node", "name", "value"),
     [

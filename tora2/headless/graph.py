@@ -79,11 +79,15 @@ class _Scope:
 
 @dataclass(frozen=True)
 class _Found:
-    """Where an input's value comes from: a node's output, or (`node` None) a subgraph node's widget value."""
+    """Where an input's value comes from: a node's output, or (`node` None) a subgraph node's widget value.
+
+    `shown` is then that subgraph node's id, its title and the input's name there.
+    """
 
     node: str | None
     slot: int = -1
     value: Any = None
+    shown: tuple[str, str, str] | None = None
 
 
 class _Converter:
@@ -107,6 +111,7 @@ class _Converter:
                 continue
             inputs = {widget.name: self._widget_value(node, widget) for widget in node.widgets if widget.in_prompt}
             inputs = {name: value for name, value in inputs.items() if value is not UNSET}
+            shown = {}
             for index, slot in enumerate(node.inputs):
                 found = self._resolve_input(scope, node, index, set())
                 if found is None:
@@ -115,7 +120,9 @@ class _Converter:
                     inputs[slot.name] = [found.node, found.slot]
                 else:
                     inputs[slot.name] = Widget("", found.value, "").prompt_value()
-            prompt[scope.id_of(node)] = {"inputs": inputs, "class_type": node.type, "_meta": {"title": node.title}}
+                    shown[slot.name] = found.shown
+            meta = {"title": node.title, "shown": shown} if shown else {"title": node.title}
+            prompt[scope.id_of(node)] = {"inputs": inputs, "class_type": node.type, "_meta": meta}
         for node in prompt.values():
             node["inputs"] = {
                 name: value
@@ -149,7 +156,10 @@ class _Converter:
                 return None
             if scope.host.inputs[outer_index].link is None:
                 value = scope.host.promoted.get(outer_index, UNSET)
-                return None if value is UNSET else _Found(None, value=value)
+                if value is UNSET:
+                    return None
+                name = scope.level.inputs[outer_index].name
+                return _Found(None, value=value, shown=(":".join(scope.path), scope.host.title, name))
             return self._resolve_input(scope.outer, scope.host, outer_index, seen)
         origin = scope.level.nodes.get(link.origin)
         if origin is None:

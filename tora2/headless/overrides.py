@@ -14,16 +14,21 @@ from .widgets import AUTOGROW, Spec, input_specs, parse_spec, revealed_inputs
 def apply_override(prompt: Prompt, definitions: dict[str, dict[str, Any]], setting: str, trusted: set[str]) -> None:
     """Applies one setting to `prompt` in place.
 
-    NODE is an id, a title or a class type that occurs once; VALUE is read by the input's type. `@file` takes a text
-    input's value from a file, `@@` stands for a leading `@`. An image given as an existing file is added to `trusted`.
+    NODE is an id, a title or a class type that occurs once, or the id or title of a subgraph node, whose inputs are
+    those that it shows. VALUE is read by the input's type. `@file` takes a text input's value from a file, `@@` stands
+    for a leading `@`. An image given as an existing file is added to `trusted`.
     Raises WorkflowError with the closest names.
     """
     target, equals, text = setting.partition("=")
     if not equals or "." not in target:
         raise WorkflowError(f"--set '{setting}' cannot be read; it looks like NODE.INPUT=VALUE.")
-    key, name = _find(prompt, definitions, target)
-    node = prompt[key]
-    place = f"--set {target}"
+    for key, name in _find(prompt, definitions, target):
+        _set(prompt[key], name, definitions, text, f"--set {target}", trusted)
+
+
+def _set(
+    node: dict[str, Any], name: str, definitions: dict[str, dict[str, Any]], text: str, place: str, trusted: set[str]
+) -> None:
     spec = _inputs(definitions, node)[name]
     if not spec.is_widget:
         raise WorkflowError(f"{place}: input '{name}' takes a connection ({spec.type}), not a value.")
@@ -45,9 +50,10 @@ def _read(file: str, place: str) -> str:
         raise WorkflowError(f"{place}: the file '{file}' cannot be read ({error}).") from None
 
 
-def _find(prompt: Prompt, definitions: dict[str, dict[str, Any]], target: str) -> tuple[str, str]:
-    """Node id and input name. Titles and input names may hold dots, so every split is tried, the longest node name
-    first.
+def _find(prompt: Prompt, definitions: dict[str, dict[str, Any]], target: str) -> list[tuple[str, str]]:
+    """Node id and input name, several where a subgraph node's input feeds several.
+
+    Titles and input names may hold dots, so every split is tried, the longest node name first.
     """
     splits = [i for i, letter in enumerate(target) if letter == "."][::-1]
     for at in splits:
@@ -58,14 +64,33 @@ def _find(prompt: Prompt, definitions: dict[str, dict[str, Any]], target: str) -
         if keys:
             names = _inputs(definitions, prompt[keys[0]])
             if target[at + 1 :] in names:
-                return keys[0], target[at + 1 :]
+                return [(keys[0], target[at + 1 :])]
             if at == splits[-1] or not any(_matching(prompt, target[:other]) for other in splits if other < at):
                 hint = closest(target[at + 1 :], [name for name, spec in names.items() if spec.is_widget])
                 raise WorkflowError(f"--set {target}: node '{target[:at]}' has no input '{target[at + 1 :]}'; {hint}")
-    known = {_title(node) for node in prompt.values()} | {node["class_type"] for node in prompt.values()} | set(prompt)
+    boxes = _boxes(prompt)
+    for at in splits:
+        if (box := boxes.get(target[:at])) is not None:
+            if target[at + 1 :] in box:
+                return box[target[at + 1 :]]
+            hint = closest(target[at + 1 :], list(box))
+            raise WorkflowError(f"--set {target}: the box '{target[:at]}' shows no '{target[at + 1 :]}'; {hint}")
+    known = {name for node in prompt.values() for name in (_title(node), node["class_type"])} | set(prompt) | set(boxes)
     raise WorkflowError(
         f"--set {target}: there is no node '{target[: splits[0]]}'; {closest(target[: splits[0]], sorted(known))}"
     )
+
+
+def _boxes(prompt: Prompt) -> dict[str, dict[str, list[tuple[str, str]]]]:
+    """Id and title of each subgraph node -> an input that it shows -> the inner inputs that this feeds."""
+    boxes: dict[str, dict[str, list[tuple[str, str]]]] = {}
+    titles: dict[str, set[str]] = {}
+    for key, node in prompt.items():
+        for inner, (host, title, name) in ((node.get("_meta") or {}).get("shown") or {}).items():
+            boxes.setdefault(host, {}).setdefault(name, []).append((key, inner))
+            titles.setdefault(title, set()).add(host)
+    alone = {title: boxes[min(hosts)] for title, hosts in titles.items() if len(hosts) == 1}
+    return alone | boxes
 
 
 def _title(node: dict[str, Any]) -> str:
