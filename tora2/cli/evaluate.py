@@ -22,9 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--suite", default="tiny", choices=("tiny", "paper"), help="tiny (default): generate and measure; paper: below"
     )
     parser.add_argument("--model", default="tora2-tiny", help="a model's name or folder (default: tora2-tiny)")
-    parser.add_argument(
-        "--models-dir", type=Path, action="append", default=[], help="a models folder to look in as well"
-    )
+    parser.add_argument("--models", type=Path, help="ComfyUI's models folder (default: the one around this pack)")
     parser.add_argument("--scenes", type=int, default=12, help="how many scenes (default: 12)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first scene; the others follow (default: 0)")
     parser.add_argument("--entities", type=int, default=2, help="entities in a scene, 1 to 4 (default: 2)")
@@ -68,6 +66,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _tiny(args: argparse.Namespace) -> int:
     from ..checkpoints.discovery import find_models
+    from ..checkpoints.folders import default_models_folder
     from ..errors import Tora2Error
     from ..evaluation.folder import evaluate_folder
     from ..evaluation.generation import GENERATED
@@ -76,7 +75,7 @@ def _tiny(args: argparse.Namespace) -> int:
         raise Tora2Error(f"--scenes must be at least 1, and --steps lie between 1 and {MOST_STEPS}.")
     if args.seed < 0 or not math.isfinite(args.guidance):
         raise Tora2Error("--seed must not be negative, and --guidance must be a number.")
-    models = find_models(args.models_dir)
+    models = find_models([args.models or default_models_folder()])
     if args.model not in models and not Path(args.model).is_dir():
         raise Tora2Error(f"There is no model {args.model!r}; there are {', '.join(models) or 'none'}.")
     evaluate_folder(

@@ -6,6 +6,7 @@ import argparse
 import time
 from pathlib import Path
 
+from ..checkpoints.folders import default_models_folder
 from ..headless import graph, loader
 
 HELP = "Run a workflow file and write its video."
@@ -40,7 +41,7 @@ def main(args: argparse.Namespace) -> int:
     loader.set_folders(
         output=output,
         input=args.input.resolve() if args.input else None,
-        models=(args.models or loader.default_models_folder()).resolve(),
+        models=(args.models or default_models_folder()).resolve(),
     )
     classes = {**loader.by_id(builtin_nodes.NODES), **loader.load_pack()}
     definitions = loader.definitions_of(classes)

@@ -106,15 +106,6 @@ def set_folders(*, output: Path, input: Path | None, models: Path | None) -> Non
             folder_paths.folder_names_and_paths[name] = (moved, extensions)
 
 
-def default_models_folder(root: Path = ROOT) -> Path:
-    """ComfyUI's `models` if the pack lies in its custom_nodes or COMFYUI_PATH names it, else `models` in the pack."""
-    if root.parent.name == "custom_nodes":
-        return root.parent.parent / "models"
-    if os.environ.get("COMFYUI_PATH"):
-        return Path(os.environ["COMFYUI_PATH"]) / "models"
-    return root / "models"
-
-
 def load_pack(root: Path = ROOT, name: str = PACK_NAME) -> dict[str, type]:
     """The pack's V3 node classes by id, from `root/__init__.py`. Import errors come out as they are."""
     provide_comfy_api()

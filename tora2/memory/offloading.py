@@ -15,7 +15,10 @@ from torch import nn
 from torch.utils._pytree import tree_map_only
 
 from ..acceleration.quantization import is_quantized, stored_bytes
+from .estimates import GIB
 from .ram import fits_pinned, give_back_pinned
+
+logger = logging.getLogger(__name__)
 
 OLDEST_PREFETCH = (0, 42)
 """The first diffusers known to bring a layer by itself that is called out of the order in which it would be fetched."""
@@ -70,7 +73,16 @@ def largest_layer(module: nn.Module) -> int:
 
 def _fits_pinned(module: nn.Module) -> bool:
     """Pinned memory cannot be swapped out, but without it every layer is copied to such memory each time it comes."""
-    return bool(fits_pinned(pinned_bytes(module)))
+    needed = pinned_bytes(module)
+    if fits_pinned(needed):
+        return True
+    logger.info(
+        "%s: its %.1f GiB cannot be pinned in the computer's memory beside what is in use there; each layer is copied "
+        "once more on its way to the GPU, which is slower.",
+        type(module).__name__,
+        needed / GIB,
+    )
+    return False
 
 
 def pinned_bytes(module: nn.Module) -> int:

@@ -24,7 +24,8 @@ class ModelConfig:
     """What is trained.
 
     Attributes:
-        source: model folder to start from (frozen encoders too), or ``tora2-tiny``; empty only with ``scratch``.
+        source: model to start from (frozen encoders too): a path, or a name as Tora2 Load Model shows it
+            (``tora2-tiny``, ``CogVideoX-5b + Tora``); empty only with ``scratch``.
         adapter: adapter .safetensors to start from instead of the one in ``source``.
         scratch: build the transformer with random weights of the sizes in ``transformer``.
         transformer: constructor arguments; of a loaded model only those of the adapter's parts, which are then added.

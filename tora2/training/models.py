@@ -12,12 +12,13 @@ from ..checkpoints.bundle import Tora2Bundle
 from ..checkpoints.components import make_scheduler
 from ..checkpoints.config import ADAPTER_ARGUMENTS, AdapterConfig
 from ..checkpoints.discovery import find_models
+from ..checkpoints.folders import ModelFolders, default_models_folder
 from ..checkpoints.loading import load
 from ..checkpoints.saving import describe_adapter
 from ..checkpoints.sources import plan_transformer, source_at
 from ..dit import Tora2Transformer3DModel
 from ..dit.transformer import is_adapter_key
-from ..errors import TrainingError
+from ..errors import CheckpointError, TrainingError
 from ..phrases import tokenize_prompt
 from .config import ModelConfig, TrainingConfig
 from .module import TrainingModule
@@ -41,11 +42,24 @@ class Built:
 
 
 def open_source(config: ModelConfig) -> Tora2Bundle | None:
-    """The model that the training starts from; its weights are read when they are first used."""
+    """The model that the training starts from; its weights are read when they are first used.
+
+    Raises:
+        CheckpointError: the source is neither a path nor the name of a model, or cannot be used.
+    """
     if not config.source:
         return None
-    named = find_models() if not Path(config.source).exists() else {}
-    source = named.get(config.source) or source_at(config.source)
+    folder = default_models_folder()
+    if Path(config.source).exists():
+        source = source_at(config.source, ModelFolders.of([folder]))
+    else:
+        named = find_models([folder])
+        if config.source not in named:
+            raise CheckpointError(
+                f"`model.source` is {config.source!r}, which is no path, and no model below {folder} has that name; "
+                f"there are: {', '.join(named)}."
+            )
+        source = named[config.source]
     if config.adapter:
         source = replace(source, adapter=(Path(config.adapter),))
     bundle = load(source)
