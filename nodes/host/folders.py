@@ -77,16 +77,13 @@ def _sources() -> dict[str, Any]:
 
 
 def model_fingerprint(name: str) -> str:
-    """Changes when the model's files do, so that a replaced file is loaded anew."""
+    """Changes when the model's files do, so that a replaced file is loaded anew, and one that was missing is found."""
     source = _sources().get(name)
     if source is None:
         return ""
-    files = [file for path in (source.base, *source.adapter, source.companion) if path for file in _files(path)]
-    return repr(sorted((str(file), *_stamp(file)) for file in files))
+    from ...tora2.checkpoints.files import model_files
 
-
-def _files(path: Path) -> list[Path]:
-    return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return repr(sorted((str(file), *_stamp(file)) for file in model_files(source)))
 
 
 def _stamp(file: Path) -> tuple[int, int]:

@@ -174,6 +174,17 @@ def test_a_broken_package_is_refused(model, monkeypatch):
         use_attention(model, "flash_attn")
 
 
+@pytest.mark.parametrize(
+    "error", [AssertionError("tensors must be in half precision"), ImportError("triton"), KeyError("sm_120")]
+)
+def test_a_kernel_that_gives_up_in_its_own_way_is_refused(model, monkeypatch, error):
+    """SageAttention asserts its precisions and looks its architecture up in a table."""
+    install(monkeypatch, "sageattention", sageattn=lambda *a, **o: (_ for _ in ()).throw(error))
+    with pytest.raises(AccelerationError, match="'sage' does not run here .*; choose auto"):
+        use_attention(model, "sage")
+    assert use_attention(model, "auto") != "sage"
+
+
 def test_the_check_runs_once(model, monkeypatch):
     calls = []
     install(monkeypatch, "sageattention", sageattn=lambda *a, **o: calls.append(1) or sageattn(*a, **o))

@@ -13,3 +13,4 @@ def test_core_t5_gives_the_states_of_transformers_t5(inside):
     assert not measured["missing"]
     assert measured["spread"] > 0.1  # tokens differ
     assert measured["worst"] < 1e-4
+    assert "choose the type cogvideox" in measured["masked"], "what Load CLIP makes of T5 by default"

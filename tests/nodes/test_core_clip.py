@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from types import SimpleNamespace
 
 import pytest
 import small_models
@@ -45,3 +46,15 @@ def test_comfyuis_own_t5_takes_the_very_tokens_that_phrases_are_looked_up_in(cli
 def test_another_clip_is_refused(clip_text_encoder, names):
     with pytest.raises(ConditionError, match="T5-XXL alone is needed"):
         clip_text_encoder(FakeClip(*names))
+
+
+@pytest.mark.parametrize("flag", ["enable_attention_masks", "zero_out_masked"])
+def test_a_t5_that_masks_its_padding_is_refused(clip_text_encoder, flag):
+    """Load CLIP's default type makes Mochi's T5 of the same file."""
+    clip = FakeClip("t5xxl")
+    inner = SimpleNamespace(enable_attention_masks=False, zero_out_masked=False)
+    clip.cond_stage_model = SimpleNamespace(clip="t5xxl", t5xxl=inner)
+    clip_text_encoder(clip)
+    setattr(inner, flag, True)
+    with pytest.raises(ConditionError, match="choose the type cogvideox"):
+        clip_text_encoder(clip)

@@ -109,7 +109,8 @@ class Tora2Bundle:
         return bundle
 
     def component(self, name: str) -> Any:
-        """A component, loaded at the first call; None for an identity encoder that is not there.
+        """A component, loaded at the first call; None for an identity encoder that is not there (yet: asked again, it
+        is looked for again).
 
         Args:
             name: one of ``COMPONENTS``.
@@ -118,7 +119,10 @@ class Tora2Bundle:
             raise KeyError(f"a bundle has {', '.join(COMPONENTS)}, not {name}")
         if name not in self._loaded:
             loader = self._loaders.get(name)
-            self._loaded[name] = loader() if loader is not None else None
+            found = loader() if loader is not None else None
+            if found is None:
+                return None
+            self._loaded[name] = found
         return self._loaded[name]
 
     def is_loaded(self, name: str) -> bool:

@@ -72,7 +72,7 @@ def load_vae(source: ModelSource, dtype: torch.dtype | None) -> nn.Module:
     """``AutoencoderKLCogVideoX`` of the model's vae/ folder, or a single file in models/vae."""
     from diffusers import AutoencoderKLCogVideoX
 
-    folder = _component_folder(source, "vae", "config.json")
+    folder = component_folder(source, "vae", "config.json")
     if folder is not None:
         config, files = read_json(folder / "config.json"), weight_files(folder)
         if config.get("_class_name", "AutoencoderKLCogVideoX") != "AutoencoderKLCogVideoX":
@@ -80,8 +80,7 @@ def load_vae(source: ModelSource, dtype: torch.dtype | None) -> nn.Module:
                 f"{folder} holds a {config['_class_name']}, but CogVideoX's VAE (AutoencoderKLCogVideoX) belongs there."
             )
     else:
-        folders = (*source.models.named("vae"), *(folder / "VAE" for folder in source.models.named("CogVideo")))
-        found = next(_files_of_kind(folders, VAE), None)
+        found = find_vae(source)
         if found is None:
             raise CheckpointError(
                 f"{source.name} has no VAE: put the folder vae/ of CogVideoX-5b into models/CogVideo/CogVideoX-5b, or "
@@ -98,13 +97,13 @@ def load_vae(source: ModelSource, dtype: torch.dtype | None) -> nn.Module:
 
 def vae_config(source: ModelSource) -> dict[str, Any]:
     """Config of the VAE, without loading it."""
-    folder = _component_folder(source, "vae", "config.json")
+    folder = component_folder(source, "vae", "config.json")
     return read_json(folder / "config.json") if folder is not None else VAE_CONFIG
 
 
 def text_encoder_config(source: ModelSource) -> dict:
     """Config of the text encoder, without loading it."""
-    folder = _component_folder(source, "text_encoder", "config.json")
+    folder = component_folder(source, "text_encoder", "config.json")
     return _without_meta(read_json(folder / "config.json")) if folder is not None else T5_CONFIG
 
 
@@ -116,13 +115,13 @@ def load_text_encoder(source: ModelSource, dtype: torch.dtype | None, width: int
     """
     from transformers import T5Config, T5EncoderModel
 
-    folder = _component_folder(source, "text_encoder", "config.json")
+    folder = component_folder(source, "text_encoder", "config.json")
     config = T5Config(**text_encoder_config(source))
     if folder is not None:
         files = weight_files(folder)
         kind_header = _joined_names(files)
     else:
-        found = _find_t5(source, width)
+        found = find_t5(source, width)
         if found is None:
             raise CheckpointError(
                 f"{source.name} has no text encoder: put t5xxl_fp16.safetensors (or its fp8 version) into "
@@ -179,7 +178,7 @@ def load_tokenizer(source: ModelSource, fallback: Path | None = None) -> Any:
 
 def load_scheduler(source: ModelSource) -> Any:
     """``CogVideoXDPMScheduler`` with the model's own noise schedule and trailing steps, as CogVideoX samples with."""
-    folder = _component_folder(source, "scheduler", "scheduler_config.json")
+    folder = component_folder(source, "scheduler", "scheduler_config.json")
     return make_scheduler(read_json(folder / "scheduler_config.json") if folder is not None else SCHEDULER_CONFIG)
 
 
@@ -193,7 +192,7 @@ def make_scheduler(config: dict[str, Any] = SCHEDULER_CONFIG) -> Any:
 
 def find_semantic(source: ModelSource, width: int) -> Path | None:
     """Folder of a DINOv2 whose tokens have the width that the adapter was trained with."""
-    folder = _component_folder(source, "semantic_encoder", "config.json")
+    folder = component_folder(source, "semantic_encoder", "config.json")
     if folder is not None:
         return folder
     for folder in source.models.named("dinov2"):
@@ -223,7 +222,8 @@ def find_face(source: ModelSource) -> Path | None:
     )
 
 
-def _component_folder(source: ModelSource, name: str, config: str) -> Path | None:
+def component_folder(source: ModelSource, name: str, config: str = "config.json") -> Path | None:
+    """Where the model's own folder, or its companion's, has a component."""
     return next((folder / name for folder in source.folders() if (folder / name / config).is_file()), None)
 
 
@@ -238,7 +238,13 @@ def _files_of_kind(folders: Iterable[Path], kind: Any) -> Iterator[Header]:
                 yield header
 
 
-def _find_t5(source: ModelSource, width: int) -> Header | None:
+def find_vae(source: ModelSource) -> Header | None:
+    """A VAE in one file, where ComfyUI and ComfyUI-CogVideoXWrapper keep it."""
+    folders = (*source.models.named("vae"), *(folder / "VAE" for folder in source.models.named("CogVideo")))
+    return next(_files_of_kind(folders, VAE), None)
+
+
+def find_t5(source: ModelSource, width: int) -> Header | None:
     """A T5 of the wanted width and t5-v1_1-xxl's vocabulary; the most precise file first."""
     precision = {"F32": 1, "BF16": 0, "F16": 0}
     fitting = []

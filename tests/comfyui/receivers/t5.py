@@ -21,7 +21,7 @@ from types import SimpleNamespace  # noqa: E402
 
 import torch  # noqa: E402
 from comfy import sd  # noqa: E402
-from comfy.text_encoders import cogvideo  # noqa: E402
+from comfy.text_encoders import cogvideo, genmo  # noqa: E402
 from loading import load_pack  # noqa: E402
 from transformers import T5Config, T5EncoderModel, T5TokenizerFast  # noqa: E402
 
@@ -29,8 +29,8 @@ SMALL = {"d_model": 64, "d_kv": 16, "num_heads": 4, "d_ff": 96, "num_layers": 3}
 PROMPTS = ("a red fox chases a ball through the snow", "", "word " * 400, "Füchse \u72d0\u72f8 & (two:1.3) BREAK fox")
 
 
-def core_clip():
-    target = SimpleNamespace(clip=cogvideo.cogvideo_te(torch.float32), tokenizer=cogvideo.CogVideoXTokenizer, params={})
+def core_clip(text_encoder=cogvideo.cogvideo_te, tokenizer=cogvideo.CogVideoXTokenizer):
+    target = SimpleNamespace(clip=text_encoder(torch.float32), tokenizer=tokenizer, params={})
     return sd.CLIP(target, parameters=10**6, model_options={"t5xxl_model_config": SMALL})
 
 
@@ -58,7 +58,13 @@ def main() -> None:
             assert x.shape == y.shape == (1, 226, 64)
             worst = max(worst, float((x - y).abs().max() / x.abs().max()))
             spread = max(spread, float(x.std(1).max()))
-    print("\nRESULT " + json.dumps({"worst": worst, "spread": spread, "missing": list(missing.missing_keys)}))
+    masked = ""
+    try:
+        ClipTextEncoder(core_clip(genmo.mochi_te, genmo.MochiT5Tokenizer))
+    except ValueError as error:
+        masked = str(error)
+    result = {"worst": worst, "spread": spread, "missing": list(missing.missing_keys), "masked": masked}
+    print("\nRESULT " + json.dumps(result))
 
 
 main()
