@@ -34,7 +34,7 @@ class ClipTextEncoder:
 
 
 def _masks_padding(clip: Any) -> bool:
-    """Whether core's model masks the pad tokens: the same T5 file does so under the types of Mochi, Lumina and others."""
+    """Whether core's model masks the pad tokens; the same T5 file does so under the types of Mochi and others."""
     model = getattr(clip, "cond_stage_model", None)
     inner = getattr(model, getattr(model, "clip", ""), None)
     return any(getattr(inner, name, False) is True for name in ("enable_attention_masks", "zero_out_masked"))

@@ -258,5 +258,5 @@ class Tora2Decode(io.ComfyNode):
         samples = latent["samples"]
         size = decoded_size(samples)
         vae, slicing = model.vae_for("decode", size, tiling)
-        pictures = decode(vae, samples, slicing, on_chunk=host.ChunkProgress())
+        pictures = decode(vae, samples, slicing, on_chunk=host.WorkProgress())
         return io.NodeOutput(list(host.to_intermediate(pictures).chunk(len(samples))))

@@ -190,6 +190,7 @@ class Tora2TrajectoriesFromVideo(io.ComfyNode):
             count=count,
             mask=None if mask is None else mask.reshape(-1, *mask.shape[-2:])[0],
             drawing=trajectories,
+            on_step=host.WorkProgress(),
         )
         return io.NodeOutput(
             document,

@@ -259,7 +259,7 @@ class Tora2EncodeTrajectories(io.ComfyNode):
             start=start,
             end=end,
             slicing=slicing,
-            on_chunk=host.ChunkProgress(),
+            on_chunk=host.WorkProgress(),
         )
         preview = motion.flow_preview.movedim(-3, -1).float() / 255
         return io.NodeOutput(host.to_intermediate(motion), host.to_intermediate(preview))

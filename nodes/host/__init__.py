@@ -6,13 +6,13 @@ library in `tora2/` is given plain modules that are already where they compute.
 
 from .folders import find_model, model_fingerprint, model_names, provide_example_pictures, register_model_folder
 from .models import OFFLOADS, PRECISIONS, HostedModel, load_model
-from .progress import ChunkProgress, SamplingProgress, tell
+from .progress import SamplingProgress, WorkProgress, tell
 from .runtime import ordinary_tensors, preview_image, shorten_error_names, to_intermediate
 
 __all__ = [
     "OFFLOADS",
     "PRECISIONS",
-    "ChunkProgress",
+    "WorkProgress",
     "HostedModel",
     "SamplingProgress",
     "find_model",

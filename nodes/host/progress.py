@@ -81,8 +81,8 @@ class SamplingProgress:
         self.bar.update_absolute(step.index + 1, step.total)
 
 
-class ChunkProgress:
-    """The VAE's ``on_chunk``: progress bar, and the place where an interrupt ends its work."""
+class WorkProgress:
+    """The VAE's ``on_chunk`` and the tracker's ``on_step``: a bar, and the place where an interrupt ends the work."""
 
     def __init__(self) -> None:
         self.bar: Any = None

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -40,6 +42,21 @@ def test_whole_batches_are_blurred_as_single_pictures_are(atlas):
     wanted = torch.stack([render.low_pass(p, n) for p, n in zip(pictures, pixels.tolist(), strict=True)])
     torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
     assert not torch.equal(found[0], pictures[0]) and torch.equal(wanted[5], pictures[5])
+
+
+def test_captions_that_the_model_cannot_read_whole_are_cast_anew(atlas, monkeypatch):
+    """One in some thousands of the real ones; it would end a training that draws while it runs."""
+    monkeypatch.setattr("tora2.tiny.world.TEXT_LENGTH", 13)
+
+    class Words:
+        def __call__(self, text):
+            return SimpleNamespace(input_ids=text.split())
+
+    plain = World(atlas, frames=1, size=32)
+    careful = World(atlas, frames=1, size=32, tokenizer=Words())
+    before, after = ([len(world.plan(seed).caption.split()) for seed in range(40)] for world in (plain, careful))
+    assert max(before) > 13 >= max(after)
+    assert [b for b in before if b <= 13] == [a for a, b in zip(after, before, strict=True) if b <= 13], "the rest stays"
 
 
 def test_shapes_and_ranges(world):

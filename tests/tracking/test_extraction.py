@@ -70,7 +70,21 @@ def test_a_drawing_says_where_to_start_and_gives_names_and_colours():
     assert ground.start is None, "it is followed back to the first picture as well"
 
 
+def test_each_frame_is_told_and_may_end_the_work():
+    told = []
+    extract(moving_square(SHIFTS), fps=8, mask=mask(), on_step=lambda *step: told.append(step))
+    assert told == [(done, 24) for done in range(1, 25)]
+
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        extract(moving_square(SHIFTS), fps=8, mask=mask(), on_step=interrupt)
+
+
 def test_what_cannot_be_followed_is_said():
+    with pytest.raises(TrackingError, match="no pictures to follow"):
+        extract(torch.zeros(0, 80, 120, 3), fps=8)
     with pytest.raises(TrackingError, match="No point could be followed"):
         extract(torch.full((5, 64, 64, 3), 0.5), fps=8)
     with pytest.raises(TrackingError, match="no visible track"):

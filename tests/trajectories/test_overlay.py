@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from tora2.errors import TrajectoryError
 from tora2.trajectories import parse_document
 from tora2.trajectories.overlay import draw_trajectories
 
@@ -94,3 +95,8 @@ def test_names_are_written_inside_the_picture_and_may_be_replaced():
 def test_one_frame():
     drawn = draw_trajectories(grey(1), document(frames=1), names=False)
     torch.testing.assert_close(drawn[0, 32, round(0.1 * 96)], RED, rtol=0, atol=0.02)
+
+
+def test_no_picture_at_all():
+    with pytest.raises(TrajectoryError, match="no picture to draw"):
+        draw_trajectories(grey(0), document())

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tora2.trajectories import from_tracks, parse_document, sample
+from tora2.trajectories import simplify as simplify_module
 from tora2.trajectories.simplify import simplify
 
 SIZE = {"width": 200, "height": 100}
@@ -68,6 +69,29 @@ def test_only_the_visible_stretch_counts_and_stays():
     assert distance(before, after) <= 1.0
     assert (after.tracks[0].start, after.tracks[0].end) == (5, 19)
     assert len(after.tracks[0].points) <= len(before.tracks[0].points) / 2
+
+
+def test_pauses_whose_keys_lie_on_one_another():
+    """Many keys at one place are one knot, so that what one of them changes is far away in their order."""
+    stairs = torch.arange(120) // 6 * 8.0
+    back = torch.where(torch.arange(120) % 12 < 6, 30.0, 60.0)
+    before = document(torch.stack([stairs + 10, back], 1))
+    after = simplify(before, 0.5)
+    assert distance(before, after) <= 0.5
+    assert len(after.tracks[0].points) < 120
+
+
+def test_a_shaking_track_is_looked_at_once_around_each_key(monkeypatch):
+    """Not along its whole length: that grew with the cube of the frames, and a long clip took a quarter of an hour."""
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(400, 2, generator=generator, dtype=torch.float64)
+    turn = torch.linspace(0, 6, 400, dtype=torch.float64)
+    places = torch.stack([100 + 60 * turn.cos(), 50 + 30 * turn.sin()], 1) + 1.5 * noise
+    drawn, real = [], simplify_module.sample
+    monkeypatch.setattr(simplify_module, "sample", lambda doc, times: drawn.append(len(times)) or real(doc, times))
+    after = simplify(document(places), 1.0)
+    assert distance(document(places), after) <= 1.0
+    assert sum(drawn) < 60 * 400
 
 
 @pytest.mark.parametrize("frames", [1, 2])

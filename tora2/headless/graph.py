@@ -48,9 +48,9 @@ def to_prompt(data: dict[str, Any], definitions: dict[str, dict[str, Any]]) -> P
     """
     if isinstance(data.get("prompt"), dict) and is_api_prompt(data["prompt"]):
         data = data["prompt"]
-    if is_api_prompt(data):
-        return {str(key): {**node, "inputs": dict(node.get("inputs") or {})} for key, node in data.items()}
     try:
+        if is_api_prompt(data):
+            return {str(key): {**node, "inputs": dict(node.get("inputs") or {})} for key, node in data.items()}
         root = read_workflow(data, definitions)
         apply_foreign_values(root)
         return _Converter(root).prompt()

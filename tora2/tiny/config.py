@@ -5,6 +5,8 @@ from __future__ import annotations
 FRAMES, SIZE = 17, 128
 FLOW_SIGMA, FLOW_WINDOW = 3.0, 25
 TEXT_LENGTH = 48
+ENTITY_ODDS = (3, 5, 1, 1)
+"""Of one to four entities in a clip that the transformer learns from."""
 TEXT_WIDTH = 128
 
 TRANSFORMER = {

@@ -135,7 +135,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
     encoders = Encoders(args.model, args.device, bf16=args.bf16)
-    world = World(args.atlas, "train", args.frames, entity_weights=(3, 5, 1, 1))
+    odds = config.ENTITY_ODDS
+    world = World(args.atlas, "train", args.frames, entity_weights=odds, tokenizer=encoders.tokenizer)
     started = time.monotonic()
     for first in range(args.first, args.first + args.clips, PER_SHARD):
         path = args.out / f"{first:08d}.safetensors"

@@ -24,7 +24,6 @@ from .encode_clips import MOST_WORDS, encode_video, latent_weights
 from .twins import Twins, onnx_files
 from .world import Plans, World, WorldBatch
 
-ENTITY_WEIGHTS = (3, 5, 1, 1)
 SPATIAL = 8
 
 
@@ -98,9 +97,10 @@ class WorldSource:
                 f"{model} is no folder of the tiny world's encoders (no vae/ in it): set `model.source`."
             )
         self.folder, self.workers, self.device, self.at_once = atlas, workers, torch.device(device), at_once
-        clips = World(atlas, "train", config.FRAMES, config.SIZE, entity_weights=ENTITY_WEIGHTS)
-        still = World(clips.atlas, "train", 1, config.SIZE, entity_weights=ENTITY_WEIGHTS)
         tokenizer = AutoTokenizer.from_pretrained(model / "tokenizer", local_files_only=True)
+        options = {"entity_weights": config.ENTITY_ODDS, "tokenizer": tokenizer}
+        clips = World(atlas, "train", config.FRAMES, config.SIZE, **options)
+        still = World(clips.atlas, "train", 1, config.SIZE, **options)
         self.planner = Planner((still, clips), stills, seed, tokenizer)
         vae = AutoencoderKLCogVideoX.from_pretrained(model / "vae", torch_dtype=torch.float32)
         self.vae = vae.to(self.device).eval().requires_grad_(False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from . import render
 from .assets import SPLITS, Atlas
 from .backgrounds import BACKGROUNDS, paint, where_words
 from .captions import caption, every_phrase_once
+from .config import TEXT_LENGTH
 from .paths import draw_paths
 from .plans import EntityPlan, Plan, Plans
 
@@ -91,6 +93,7 @@ class World:
         entities: fewest and most entities; ``entity_weights`` are the odds of each count.
         diameter: smallest and largest entity, as part of the canvas (shrunk a little when three or four share it).
         reference_size: S of the references.
+        tokenizer: of a model; scenes whose caption it cannot read whole are cast anew.
     """
 
     def __init__(
@@ -106,6 +109,7 @@ class World:
         reference_size: int = 96,
         backgrounds: Sequence[str] | None = None,
         mirror: float = 0.1,
+        tokenizer: Any | None = None,
     ):
         self.atlas = atlas if isinstance(atlas, Atlas) else Atlas.load(atlas)
         self.split, self.frames, self.size, self.reference_size = split, frames, size, reference_size
@@ -115,7 +119,7 @@ class World:
             entity_weights if entity_weights is not None else [(3, 5, 2, 1)[min(c, 4) - 1] for c in self.counts], float
         )
         self.weights = weights / weights.sum()
-        self.diameter, self.mirror = diameter, mirror
+        self.diameter, self.mirror, self.tokenizer = diameter, mirror, tokenizer
         self.backgrounds = list(backgrounds or BACKGROUNDS)
         self._pivots: dict[int, torch.Tensor] = {}
         self._on_device: dict[torch.device, tuple[torch.Tensor, torch.Tensor]] = {}
@@ -142,8 +146,12 @@ class World:
             picks = [self.indices[i] for i in rng.choice(len(self.indices), count, replace=False)]
             phrases = [self.atlas.phrase(i) for i in picks]
             text = caption(rng, phrases, where, still=self.frames == 1)
-            if len({self.atlas.names[i] for i in picks}) == count and every_phrase_once(text, phrases):
+            alone = len({self.atlas.names[i] for i in picks}) == count and every_phrase_once(text, phrases)
+            if alone and self._is_read_whole(text):
                 return picks, text
+
+    def _is_read_whole(self, text: str) -> bool:
+        return self.tokenizer is None or len(self.tokenizer(text).input_ids) <= TEXT_LENGTH
 
     def _entity(self, rng: np.random.Generator, index: int, track: torch.Tensor, count: int) -> EntityPlan:
         atlas, t = self.atlas, torch.linspace(0, 1, self.frames, dtype=torch.float64)

@@ -9,7 +9,7 @@ from ..trajectories import TrajectoryDocument, sample
 from ..trajectories.drawing import PALETTE
 from ..trajectories.simplify import simplify
 from .comparison import to_document
-from .points import Followed, follow_points
+from .points import Followed, OnStep, follow_points, nothing
 from .starts import drawn_starts, starts_in
 
 
@@ -22,6 +22,7 @@ def extract(
     count: int = 1,
     mask: torch.Tensor | None = None,
     drawing: TrajectoryDocument | None = None,
+    on_step: OnStep = nothing,
 ) -> TrajectoryDocument:
     """Follow points through a video and draw their paths, as long as they were followed. Points that were lost at once
     are left out.
@@ -32,11 +33,14 @@ def extract(
         points, count, mask: see :func:`starts_in`.
         drawing: the first visible place of each of its tracks is followed instead, under the track's name and colour.
             A drawing of another length is stretched to the video's.
+        on_step: told (done, total) after each frame that was looked at, forth and back; what it raises ends the work.
 
     Raises:
         TrackingError: nothing to follow, or nothing that could be.
     """
     frames, height, width = images.shape[:3]
+    if not frames:
+        raise TrackingError("There are no pictures to follow anything through; connect those of a video.")
     if drawing is None:
         starts = starts_in(images[0], points, count, mask)
         names = [f"track {index + 1}" for index in range(len(starts))]
@@ -47,7 +51,7 @@ def extract(
         if not shown:
             raise TrackingError("The drawing has no visible track to start from; draw a point on what to follow.")
         names, colors = ([values[index] for index in shown] for values in (sampled.names, sampled.colors))
-    found = follow_points(images, starts)
+    found = follow_points(images, starts, on_step)
     kept = (found.seen.sum(1) > 1).nonzero()[:, 0].tolist()
     if not kept:
         raise TrackingError(

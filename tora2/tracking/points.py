@@ -7,6 +7,7 @@ behind it, and a point that does not come back to where it came from is lost mor
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,7 +48,14 @@ def to_bytes(video: torch.Tensor) -> np.ndarray:
     return (video[..., :3].detach().float().cpu().clamp(0, 1) * 255).round().byte().contiguous().numpy()
 
 
-def follow_points(video: torch.Tensor, starts: torch.Tensor) -> Followed:
+OnStep = Callable[[int, int], None]
+
+
+def nothing(done: int, total: int) -> None:
+    """The ``on_step`` of nobody."""
+
+
+def follow_points(video: torch.Tensor, starts: torch.Tensor, on_step: OnStep = nothing) -> Followed:
     """Follow N points from where they start, to both ends of the video.
 
     A point is lost, for good, when it leaves the picture, when its surroundings are even, or when following it back by
@@ -57,6 +65,7 @@ def follow_points(video: torch.Tensor, starts: torch.Tensor) -> Followed:
         video: [T, H, W, 3] in 0..1.
         starts: [N, 3] frame number, x and y in pixels (0 is the outer edge of the first pixel). A start outside the
             picture is never seen.
+        on_step: told (done, total) after each frame, forth and back; what it raises ends the work.
     """
     cv2 = import_opencv()
     if len(video) < 2:
@@ -69,6 +78,7 @@ def follow_points(video: torch.Tensor, starts: torch.Tensor) -> Followed:
     seen = np.zeros((len(starts), count), bool)
     rows = np.arange(len(starts))
     seen[rows, begin] = _inside(origin, width, height)
+    done = 0
     for direction in (1, -1):
         here = range(count - 1) if direction == 1 else range(count - 1, 0, -1)
         for now in here:
@@ -81,6 +91,8 @@ def follow_points(video: torch.Tensor, starts: torch.Tensor) -> Followed:
                 good &= _inside(found, width, height)
                 places[alive[good], then] = found[good]
                 seen[alive[good], then] = True
+            done += 1
+            on_step(done, 2 * (count - 1))
     return Followed(torch.from_numpy(places + 0.5), torch.from_numpy(seen))
 
 

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..errors import TrajectoryError
+
 MAX_TRACKS = 64
 MAX_POINTS = 4096
 MAX_FRAMES = 100_000
@@ -63,7 +65,11 @@ class Track:
 
 @dataclass
 class TrajectoryDocument:
-    """A drawing: a canvas in pixels, a clip in frames, and tracks. No tracks is an empty drawing."""
+    """A drawing: a canvas in pixels, a clip in frames, and tracks. No tracks is an empty drawing.
+
+    Raises:
+        TrajectoryError: no canvas or clip, or one beyond all measure.
+    """
 
     width: int = DEFAULT_WIDTH
     height: int = DEFAULT_HEIGHT
@@ -72,6 +78,12 @@ class TrajectoryDocument:
     tracks: list[Track] = field(default_factory=list)
     version: int = 1
     extra: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        limits = {"width": MAX_SIZE, "height": MAX_SIZE, "frames": MAX_FRAMES}
+        for name, most in limits.items():  # inputs that are linked come unchecked
+            if not 1 <= getattr(self, name) <= most:
+                raise TrajectoryError(f"A drawing's {name} = {getattr(self, name)} must be within 1..{most}.")
 
     def to_dict(self) -> dict[str, Any]:
         """The document as plain JSON values; fields at their default are left out where a reader may miss them."""

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
+from ..errors import TrajectoryError
 from .drawing import TrajectoryDocument
 from .sampling import SampledTracks, sample
 
@@ -44,9 +45,14 @@ def draw_trajectories(
 
     Returns:
         [F, H, W, 3] float32 on the CPU; ``images`` is not changed.
+
+    Raises:
+        TrajectoryError: there is no picture.
     """
     pictures = images[..., :3].detach().float().cpu().clamp(0, 1)
     count, height, width, _ = pictures.shape
+    if not count:
+        raise TrajectoryError("There is no picture to draw the trajectories on; connect at least one.")
     clip = document.frames if count % document.frames == 0 else count
     times = torch.linspace(0, document.frames - 1, clip, dtype=torch.float64)
     places = sample(document, times)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import insort
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import torch
 
 from .drawing import Point, Track, TrajectoryDocument
 from .sampling import sample
 
-PATIENCE = 64  # keys
+REACH = 3
+"""Keys on either side of a changed one beyond which a smooth path and the pace on it stay as they were."""
 
 
 def simplify(document: TrajectoryDocument, tolerance: float) -> TrajectoryDocument:
@@ -40,28 +44,43 @@ def _simplified(track: Track, document: TrajectoryDocument, tolerance: float) ->
         points = [Point(*places[key].tolist(), frame=float(first + key)) for key in keys]
         return replace(track, interpolation="smooth", easing="linear", points=points)
 
-    def distances(keys: list[int]) -> torch.Tensor:
-        return ((_places(drawn(keys), document, times) - places) * canvas).norm(dim=-1)
+    def distances(keys: list[int], begin: int, end: int, reach: int) -> torch.Tensor:
+        """Pixels at the frames from key ``begin`` to key ``end`` of these."""
+        part = keys[max(0, begin - reach) : end + reach + 1]
+        here = slice(keys[begin], keys[end] + 1)
+        return ((_places(drawn(part), document, times[here]) - places[here]) * canvas).norm(dim=-1)
 
-    keys = [0, len(times) - 1] if len(times) > 1 else [0]
-    while True:
-        distance = distances(keys)
-        missed = [
-            begin + 1 + int(distance[begin + 1 : end].argmax())
-            for begin, end in zip(keys, keys[1:], strict=False)
-            if end - begin > 1 and distance[begin + 1 : end].max() > tolerance
-        ]
-        if not missed:
+    everywhere = len(times)
+    for reach in (REACH, everywhere):
+        keys = _chosen(everywhere, tolerance, partial(distances, reach=reach), reach)
+        # Keys at one place are one knot of the path, so that a change among them may reach farther.
+        if distances(keys, 0, len(keys) - 1, everywhere).max() <= tolerance:
             break
-        # One at a time keeps few; long paths take one in every stretch, for speed.
-        keys = sorted(keys + (missed if len(keys) > PATIENCE else [max(missed, key=lambda key: distance[key])]))
-    # A key set early may have become needless among those set later.
-    for key in keys[1:-1]:
-        fewer = [other for other in keys if other != key]
-        if distances(fewer).max() <= tolerance:
-            keys = fewer
     simpler = drawn(keys)
     return simpler if len(simpler.points) < len(track.points) else track
+
+
+def _chosen(count: int, tolerance: float, distances: Callable[[list[int], int, int], torch.Tensor], reach: int) -> list:
+    """Few of ``count`` frames, as keys between which no frame is farther off than the tolerance."""
+    keys = [0, count - 1] if count > 1 else [0]
+    distance = distances(keys, 0, len(keys) - 1)
+    while True:
+        distance[keys] = 0.0  # but for rounding
+        worst = int(distance.argmax())
+        if distance[worst] <= tolerance:
+            break
+        insort(keys, worst)
+        position = keys.index(worst)
+        begin, end = max(0, position - reach), min(len(keys) - 1, position + reach)
+        distance[keys[begin] : keys[end] + 1] = distances(keys, begin, end)
+    # A key set early may have become needless among those set later.
+    for key in keys[1:-1]:
+        position = keys.index(key)
+        fewer = keys[:position] + keys[position + 1 :]
+        begin, end = max(0, position - reach), min(len(fewer) - 1, position + reach - 1)
+        if distances(fewer, begin, end).max() <= tolerance:
+            keys = fewer
+    return keys
 
 
 def _places(track: Track, document: TrajectoryDocument, times: torch.Tensor) -> torch.Tensor:

@@ -104,5 +104,5 @@ def test_an_interrupt_ends_decoding_at_the_next_chunk(host, model, monkeypatch):
     monkeypatch.setattr(host.progress.comfy.utils, "ProgressBar", Bar)
     latents = torch.zeros(2, 16, 5, 4, 4)  # chunks of three and two latent frames, twice
     with pytest.raises(host.progress.management.InterruptProcessingException):
-        decode(model.component("vae"), latents, on_chunk=host.ChunkProgress())
+        decode(model.component("vae"), latents, on_chunk=host.WorkProgress())
     assert told == [4, (1, 4), (2, 4), (3, 4)]
