@@ -182,12 +182,16 @@ class Tora2Sampler(io.ComfyNode):
         guidance_end: float = 1.0,
     ) -> io.NodeOutput:
         from ..tora2.stages import denoise, encode_first_frame, resolve_size
-        from ..tora2.stages.denoising import size_doubt
+        from ..tora2.stages.denoising import check_first_frame, size_doubt
 
         size = resolve_size(model.bundle.component("transformer"), conditioning.size, width, height, frames)
         doubt = size_doubt(model.bundle.component("transformer"), size)
         host.tell([doubt] if doubt is not None else [])
-        start = None if first_frame is None else encode_first_frame(model.component("vae"), first_frame, size)
+        check_first_frame(model.bundle.component("transformer"), first_frame is not None)
+        start = None
+        if first_frame is not None:
+            vae, slicing = model.vae_for("encode", size, frames=1)
+            start = encode_first_frame(vae, first_frame, size, slicing)
         forming = model.forming_video(conditioning.motion)
         plan = model.plan(size, batch_size)
         together = plan.together if guidance_batch == "auto" else guidance_batch == "together"

@@ -31,7 +31,7 @@ from .stages import (
     extract_personalization,
     resolve_size,
 )
-from .stages.denoising import DenoisingStep
+from .stages.denoising import DenoisingStep, check_first_frame
 from .trajectories import TrajectoryDocument, parse_document
 from .vae import SLICINGS
 from .vae.convolution import use_conv3d
@@ -161,6 +161,7 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
         document = parse_document(trajectories) if isinstance(trajectories, str) else trajectories
         drawn = None if document is None else VideoSize(document.frames, document.height, document.width)
         size = resolve_size(self.transformer, drawn, width, height, num_frames)
+        check_first_frame(self.transformer, first_frame is not None)
         text = encode_text(
             self._on(self.text_encoder),
             self.tokenizer,
@@ -182,7 +183,7 @@ class Tora2Pipeline(DiffusionPipeline, CogVideoXLoraLoaderMixin):
             )
         image_latents = None
         if first_frame is not None:
-            image_latents = encode_first_frame(vae, _to_tensor(first_frame), size)
+            image_latents = encode_first_frame(vae, _to_tensor(first_frame), size, self._slicing(vae))
         transformer = self._on(self.transformer)
         personalization = self._personalize(entities) if entities else None
         conditioning = bind_entities(transformer, text, motion, personalization)

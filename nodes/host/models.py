@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import logging
 import math
+import weakref
+from dataclasses import replace
 from typing import Any
 
 import comfy.model_management as management
@@ -14,7 +16,7 @@ from torch import nn
 from ...tora2.acceleration.settings import Acceleration
 from ...tora2.conditions import VideoSize
 from ...tora2.memory.estimates import RESERVE, Shape, Weights, denoising_bytes, vae_bytes
-from ...tora2.memory.offloading import bring_in_blocks, bring_whole, largest_layer
+from ...tora2.memory.offloading import bring_in_blocks, bring_whole, largest_layer, let_go
 from ...tora2.memory.plan import Plan, plan
 from ...tora2.memory.ram import fits_in_ram, give_back_pinned
 from ...tora2.memory.text_encoder import quantize_text_encoder
@@ -44,7 +46,6 @@ def load_model(
     acceleration = acceleration or Acceleration()
     dtype = resolve_precision(precision)
     acceleration.check(management.get_torch_device(), dtype)
-    gc.collect()  # a model that this one replaces goes first, whatever knows each other in it
     bundle = load(source, dtype, tokenizer=own_t5_tokenizer(), quantization=acceleration.quantization)
     return HostedModel(bundle, offload, acceleration, text_encoder)
 
@@ -62,7 +63,7 @@ class HostedModel:
     """What travels on TORA2_MODEL: a bundle whose components are put where they compute when they are asked for.
 
     ComfyUI's model management loads and evicts whole models. A model that goes block by block belongs to diffusers'
-    group offloading instead, and ComfyUI never hears of it.
+    group offloading instead, and ComfyUI never hears of it; when the last node forgets it, so does this pack.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class HostedModel:
         self._told = ""
         self._patchers: dict[str, Any] = {}
         self._in_blocks: set[str] = set()
+        weakref.finalize(self, _let_go, bundle, self._in_blocks).atexit = False
         self._colors: Any = None
 
     @property
@@ -100,6 +102,9 @@ class HostedModel:
         management.throw_exception_if_processing_interrupted()
         if "transformer" in names and "text_encoder" not in names:
             self._forget_text_encoder_if_memory_is_short()
+        if any(name in BIG and not self.bundle.is_loaded(name) for name in names):
+            gc.collect()  # a model that this one replaced goes first, whatever knows each other in it
+            give_back_pinned()
         found = [self.bundle.encoder(name) if name == "semantic" else self.bundle.component(name) for name in names]
         if "text_encoder" in names:
             quantize_text_encoder(self.bundle.component("text_encoder"), self.text_encoder, self.device("text_encoder"))
@@ -217,12 +222,19 @@ class HostedModel:
             return Shape.of(self.bundle.component("transformer"), vae_width)
         return Shape(itemsize=itemsize, vae_width=vae_width)
 
-    def vae_for(self, work: str, size: VideoSize, tiling: str = "auto") -> tuple[Any, str]:
-        """The VAE, with room to ``encode`` or ``decode`` a video, and how it is to run (of ``tora2.vae.SLICINGS``)."""
+    def vae_for(
+        self, work: str, size: VideoSize, tiling: str = "auto", *, frames: int | None = None
+    ) -> tuple[Any, str]:
+        """The VAE, with room to ``encode`` or ``decode`` a video, and how it is to run (of ``tora2.vae.SLICINGS``).
+
+        Args:
+            frames: so many of the video's alone.
+        """
         self.bundle.component("vae")
         chosen = self.plan(size)
         slicing = {"auto": getattr(chosen, f"{work[:-1]}ing"), "on": "strips", "off": "off"}[tiling]
-        return self.component("vae", memory=vae_bytes(self._shape(), size, work, slicing)), slicing
+        part = replace(size, frames=frames or size.frames)
+        return self.component("vae", memory=vae_bytes(self._shape(), part, work, slicing)), slicing
 
     def forming_video(self, motion: Any = None) -> Any:
         """What shows a video of this model while it forms (preview.FormingVideo); None if previews are switched off."""
@@ -237,6 +249,12 @@ class HostedModel:
     def denoising_memory(self, size: VideoSize, videos: int, together: bool, keep_modulations: bool) -> float:
         """Bytes that the steps need beside the transformer's weights."""
         return denoising_bytes(self._shape(), size, videos, together=together, keep_modulations=keep_modulations)
+
+
+def _let_go(bundle: Any, in_blocks: set[str]) -> None:
+    for name in in_blocks:
+        if bundle.is_loaded(name):
+            let_go(bundle.component(name))
 
 
 def _must_not_stay() -> bool:

@@ -24,6 +24,7 @@ def test_first_frame_latents():
     with torch.no_grad():
         expected = autoencoder.encode(image.permute(0, 3, 1, 2)[:, :, None] * 2 - 1).latent_dist.mode() * 0.7
     torch.testing.assert_close(latents, expected.transpose(1, 2))
+    torch.testing.assert_close(encode_first_frame(autoencoder, image, VideoSize(17, 32, 32), "strips"), latents)
     autoencoder.register_to_config(invert_scale_latents=True)
     inverted = encode_first_frame(autoencoder, image, VideoSize(17, 32, 32))
     torch.testing.assert_close(inverted, latents / 0.7**2)

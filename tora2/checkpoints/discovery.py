@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import CheckpointError
 from .config import BaseDescription, check_fit
-from .folders import ModelFolders
+from .folders import ModelFolders, subfolders
 from .headers import read_header, read_json
 from .identify import COMFY_TRANSFORMER, TRANSFORMER, identify
 from .sources import ADAPTER_FILE, BASE_CLASSES, ModelSource, adapter_config, config_from_shapes, holds_adapter
@@ -107,7 +107,7 @@ def find_models(roots: Iterable[Path | str] | ModelFolders = ()) -> dict[str, Mo
     there = survey(roots)
     found: dict[str, ModelSource] = {}
     tiny = Path(TINY_FOLDER)
-    if (tiny / "transformer" / "config.json").is_file():
+    if os.path.isfile(tiny / "transformer" / "config.json"):
         found[TINY] = ModelSource(TINY, tiny, _own_adapter(tiny), models=there.folders)
     for base in there.complete:
         _add(found, _source(base.name, base, _own_adapter(base.path), there))
@@ -136,7 +136,7 @@ def _source(name: str, base: Base, adapter: tuple[Path, ...], there: Survey) -> 
         if companion.path != base.path
         and (companion.description is None or companion.description.inner_dim == base.description.inner_dim)
     ]
-    others.sort(key=lambda path: not (path / "tokenizer").is_dir())
+    others.sort(key=lambda path: not os.path.isdir(path / "tokenizer"))
     return ModelSource(name, base.path, adapter, others[0] if others else None, there.folders)
 
 
@@ -154,8 +154,8 @@ def _add(found: dict[str, ModelSource], source: ModelSource) -> None:
 def model_folders(folders: ModelFolders) -> Iterator[Path]:
     seen = set()
     for parent in folders.named(*MODEL_FOLDERS):
-        for folder in sorted(parent.iterdir()):
-            if folder.is_dir() and not folder.name.startswith(".") and folder.resolve() not in seen:
+        for folder in subfolders(parent):
+            if folder.resolve() not in seen:
                 seen.add(folder.resolve())
                 yield folder
 
@@ -163,7 +163,7 @@ def model_folders(folders: ModelFolders) -> Iterator[Path]:
 def _describe_folder(folder: Path) -> tuple[BaseDescription | None, bool]:
     """Description of a diffusers folder's CogVideoX transformer, and whether it holds an adapter too."""
     config_path = folder / "transformer" / "config.json"
-    if not config_path.is_file():
+    if not os.path.isfile(config_path):
         return None, False
     try:
         config = read_json(config_path)
@@ -210,7 +210,7 @@ def single_files(folders: ModelFolders) -> Iterator[Path]:
     """Each file in which a base may be alone; those inside of a diffusers folder are parts of it."""
     seen = set()
     for path in _safetensors(folders.named(*FILE_FOLDERS)):
-        part = (path.parent / "config.json").is_file() or path.name.startswith("diffusion_pytorch_model")
+        part = os.path.isfile(path.parent / "config.json") or path.name.startswith("diffusion_pytorch_model")
         if path not in seen and not part:
             seen.add(path)
             yield path
@@ -236,7 +236,7 @@ def _tora_adapters(folders: ModelFolders) -> list[Adapter]:
     for folder in model_folders(folders):
         for name in TORA_NAMES:
             files = tora_files(folder, name)
-            if all(path.is_file() for path in files):
+            if all(os.path.isfile(path) for path in files):
                 adapters += _described(name, files)
     return adapters
 
@@ -246,8 +246,8 @@ def _own_adapters(folders: ModelFolders) -> list[Adapter]:
     for parent in folders.named("tora2"):
         for path in sorted((parent / "adapters").glob("*.safetensors")):
             adapters += _described(path.stem, (path,))
-        for folder in sorted(parent.iterdir()):  # a folder that holds an adapter and no base
-            if (folder / ADAPTER_FILE).is_file() and not (folder / "transformer" / "config.json").is_file():
+        for folder in subfolders(parent):  # a folder that holds an adapter and no base
+            if os.path.isfile(folder / ADAPTER_FILE) and not os.path.isfile(folder / "transformer" / "config.json"):
                 adapters += _described(folder.name, (folder / ADAPTER_FILE,))
     return adapters
 
@@ -277,4 +277,4 @@ def _fits(adapter: Adapter, base: Base) -> bool:
 
 def _own_adapter(folder: Path) -> tuple[Path, ...]:
     path = folder / ADAPTER_FILE
-    return (path,) if folder.is_dir() and path.is_file() else ()
+    return (path,) if folder.is_dir() and os.path.isfile(path) else ()

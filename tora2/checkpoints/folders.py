@@ -44,10 +44,10 @@ class ModelFolders:
         return cls(tuple(dict.fromkeys(Path(root).expanduser() for root in roots)), tuple(dict.fromkeys(pairs)))
 
     def named(self, *kinds: str) -> Iterator[Path]:
-        """Existing folders of these kinds, each once, models folders first."""
+        """Existing folders of these kinds that can be read, each once, models folders first."""
         seen = set()
         for folder in (*self._in_roots(kinds), *(path for kind, path in self.single if kind in kinds)):
-            if folder.is_dir() and folder.resolve() not in seen:
+            if is_readable(folder) and folder.resolve() not in seen:
                 seen.add(folder.resolve())
                 yield folder
 
@@ -56,6 +56,24 @@ class ModelFolders:
             yield from (root / kind for kind in kinds)
             if root.name in kinds:
                 yield root
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Folders in a folder that can be read, by name; what is hidden is left out.
+
+    Whole disks are mounted as models folders, and hold such as ``lost+found``, which belong to the system alone.
+    """
+    names = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    return [path for path in names if is_readable(path)]
+
+
+def is_readable(folder: Path) -> bool:
+    """Whether it is a folder whose files can be listed and opened."""
+    try:
+        os.scandir(folder).close()
+    except OSError:
+        return False
+    return os.access(folder, os.X_OK)
 
 
 NO_FOLDERS = ModelFolders()

@@ -37,6 +37,24 @@ def bring_in_blocks(module: nn.Module, device: torch.device) -> None:
 
 def bring_whole(module: nn.Module) -> None:
     """Take the hooks of :func:`bring_in_blocks` away; the weights are on the CPU then."""
+    _unhook(module)
+    module.to("cpu")
+    give_back_pinned()
+
+
+def let_go(module: nn.Module) -> None:
+    """Give the memory of a module in blocks back at once; it is of no use afterwards.
+
+    Its hooks know one another, so that without this its weights would stay until Python looks for such circles, and
+    what was pinned of them until the process ends.
+    """
+    _unhook(module)
+    if not is_quantized(module):  # those are not pinned
+        module.to("meta")
+    give_back_pinned()
+
+
+def _unhook(module: nn.Module) -> None:
     from diffusers.hooks import HookRegistry
     from diffusers.hooks.group_offloading import (
         _GROUP_OFFLOADING,
@@ -46,8 +64,6 @@ def bring_whole(module: nn.Module) -> None:
 
     for name in (_GROUP_OFFLOADING, _LAYER_EXECUTION_TRACKER, _LAZY_PREFETCH_GROUP_OFFLOADING):
         HookRegistry.check_if_exists_or_initialize(module).remove_hook(name, recurse=True)
-    module.to("cpu")
-    give_back_pinned()
 
 
 def prefetching(module: nn.Module, device: torch.device) -> dict[str, Any]:

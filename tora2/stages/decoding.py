@@ -10,8 +10,7 @@ from einops import rearrange
 
 from ..conditions import VideoSize
 from ..errors import ConditionError
-from ..memory.placement import compute_device
-from ..vae import OnChunk, decode_frames
+from ..vae import OnChunk, decode_frames, encode_frames
 
 LATENT_CHANNELS = 16  # of CogVideoX
 
@@ -28,14 +27,15 @@ def fit_image(image: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
 
 @torch.no_grad()
-def encode_first_frame(vae: Any, image: torch.Tensor, size: VideoSize) -> torch.Tensor:
+def encode_first_frame(vae: Any, image: torch.Tensor, size: VideoSize, slicing: str = "off") -> torch.Tensor:
     """First frame -> latents [1, 1, C, H', W'] as an image-to-video model takes them (posterior mode).
 
     Args:
         image: [1, H, W, 3] or [H, W, 3] in 0..1, any size.
+        slicing: of ``vae.SLICINGS``; the latents are the same, only memory and time differ.
     """
-    pixels = fit_image(image, size.height, size.width).to(compute_device(vae), vae.dtype) * 2 - 1
-    latents = vae.encode(pixels[:, :, None]).latent_dist.mode()
+    pixels = fit_image(image, size.height, size.width) * 2 - 1
+    latents = encode_frames(vae, pixels[:, :, None], slicing)
     # diffusers' CogVideoXImageToVideoPipeline: some checkpoints were trained with image latents divided by the factor.
     scale = 1 / vae.config.scaling_factor if vae.config.invert_scale_latents else vae.config.scaling_factor
     return rearrange(latents * scale, "b c t h w -> b t c h w")

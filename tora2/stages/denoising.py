@@ -225,19 +225,23 @@ def _latent_shape(transformer: Any, size: VideoSize, videos: int) -> tuple[int, 
     )
 
 
-def _first_frame(transformer: Any, first_frame: torch.Tensor | None, shape: tuple[int, ...]) -> torch.Tensor | None:
-    """Image latents [1, T', C, H', W'], zero after the first frame; None for text-to-video models."""
-    if not transformer.takes_first_frame:
-        if first_frame is not None:
-            raise ConditionError(
-                "This is a text-to-video model and takes no first frame; disconnect it, or load an "
-                "image-to-video model."
-            )
-        return None
-    if first_frame is None and not transformer.config.first_frame_optional:
+def check_first_frame(transformer: Any, given: bool) -> None:
+    """ConditionError if a first frame is given to a model that takes none, or none to one that needs it."""
+    if given and not transformer.takes_first_frame:
+        raise ConditionError(
+            "This is a text-to-video model and takes no first frame; disconnect it, or load an image-to-video model."
+        )
+    if not given and transformer.takes_first_frame and not transformer.config.first_frame_optional:
         raise ConditionError(
             "This is an image-to-video model and needs a first frame; connect an image to `first_frame`."
         )
+
+
+def _first_frame(transformer: Any, first_frame: torch.Tensor | None, shape: tuple[int, ...]) -> torch.Tensor | None:
+    """Image latents [1, T', C, H', W'], zero after the first frame; None for text-to-video models."""
+    check_first_frame(transformer, first_frame is not None)
+    if not transformer.takes_first_frame:
+        return None
     padded = torch.zeros(1, *shape[1:])
     if first_frame is not None:
         padded[:, :1] = first_frame.float().cpu()

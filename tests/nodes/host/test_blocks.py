@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
 
 import pytest
@@ -123,3 +124,27 @@ def test_a_model_larger_than_the_device_goes_in_blocks_and_stays_away_from_the_h
     components = model.components("text_encoder", "transformer", "vae", "semantic")
     assert loaded == components[2:]
     assert all(any(hasattr(part, "_diffusers_hook") for part in component.modules()) for component in components[:2])
+
+
+def test_a_model_that_nobody_holds_any_more_gives_its_memory_back_at_once(in_blocks, host):
+    """Hooks know one another: by itself the memory, pinned where there is a GPU, would stay for who knows how long."""
+    kept, _ = in_blocks
+    replaced = host.models.HostedModel(kept.bundle, offload="blocks")
+    transformer = replaced.component("transformer")
+    assert any(hasattr(part, "_diffusers_hook") for part in transformer.modules())
+    gc.disable()
+    try:
+        del replaced
+        assert transformer.patch_embed.text_proj.weight.is_meta
+    finally:
+        gc.enable()
+
+
+def test_what_was_replaced_goes_before_another_model_is_read(model, host, monkeypatch):
+    order = []
+    monkeypatch.setattr(model.bundle, "_loaded", {})
+    monkeypatch.setitem(model.bundle._loaders, "vae", lambda: order.append("read") or small_models.vae())
+    monkeypatch.setattr(host.models, "give_back_pinned", lambda: order.append("given back"))
+    model.component("vae")
+    model.component("vae")
+    assert order == ["given back", "read"]
