@@ -147,7 +147,7 @@ def two_entities() -> Sheet:
     sheet.motion("editor", "6. Bind")
     sheet.add("extract", "Tora2ExtractPersonalization", (760, 860), (280, 140), "5b. Personalization")
     sheet.link("load", "extract", "model")
-    entities = [("teddy_bear.png", "a teddy bear", "teddy bear"), ("penguin.png", "a penguin", "penguin")]
+    entities = [("tora2_teddy_bear.png", "a teddy bear", "teddy bear"), ("tora2_penguin.png", "a penguin", "penguin")]
     for index, (file, phrase, name) in enumerate(entities):
         y = 860 + 480 * index
         image = sheet.picture(f"image{index}", file, (0, y), f"Reference {index + 1}")
@@ -206,7 +206,7 @@ def first_frame() -> Sheet:
     )
     sheet.start("tora2-tiny", "a duck in a flower meadow")
     sheet.editor([track("duck", RED, [(0.74, 0.62), (0.5, 0.35), (0.22, 0.5)])], TINY)
-    _first_frame(sheet, "first_frame_duck.png", "video/tora2_first_frame")
+    _first_frame(sheet, "tora2_first_frame_duck.png", "video/tora2_first_frame")
     return sheet
 
 
@@ -247,7 +247,7 @@ def paths_in_and_out() -> Sheet:
         "found", "Tora2TrajectoriesFromVideo", (1100, 560), (300, 420), "9. From video", points="features", count=4
     )
     sheet.link("decode", "found", "images")
-    sheet.picture("first", "first_frame_duck.png", (0, 580), "First frame")
+    sheet.picture("first", "tora2_first_frame_duck.png", (0, 580), "First frame")
     sheet.link("first", "sampler", "first_frame")
     sheet.add("export", "Tora2ExportTrajectories", (1460, 560), (340, 110), "10. Export")
     sheet.link("found", "export", "trajectories")
@@ -263,8 +263,8 @@ def cogvideox_t2v() -> Sheet:
             "49 frames of 720x480 pixels in which things follow drawn paths, with the public weights of CogVideoX-5B and "
             "Tora. These have no part for reference pictures.",
             FULL_FILES.format(base="CogVideoX-5b", end=""),
-            f"1. **Load model**. *offload* auto moves whole models to the GPU where they fit (24 GB hold the transformer with "
-            f"room to work) and goes block by block where they do not; the log says which.\n"
+            f"1. **Load model**. *offload* auto moves whole models to the GPU where they fit (from 16 GB on they "
+            f"should) and goes block by block where they do not; the log says which.\n"
             f"2. **Prompt**: long, detailed English sentences work best.\n"
             f"3. **Draw**: {DRAWING}\n"
             f"4. **Motion**, 5. **Bind**.\n"
@@ -292,13 +292,13 @@ def cogvideox_i2v() -> Sheet:
             "49 frames of 720x480 pixels that start from your picture, in which things follow drawn paths, with the public "
             "weights of CogVideoX-5B-I2V and Tora.",
             FULL_FILES.format(base="CogVideoX-5b-I2V", end="_I2V"),
-            f"1. **Load model**. *offload* auto moves whole models to the GPU where they fit (24 GB hold the transformer with "
-            f"room to work) and goes block by block where they do not; the log says which.\n"
+            f"1. **Load model**. *offload* auto moves whole models to the GPU where they fit (from 16 GB on they "
+            f"should) and goes block by block where they do not; the log says which.\n"
             f"2. **Prompt**: describes the picture and what happens.\n"
             f"3. **Draw**: the picture lies under the drawing; let each path start on the thing that shall move. {DRAWING}\n"
             f"4. **Motion**, 5. **Bind**.\n"
             f"6. **Sample**: *first frame* takes your picture; choose it in *First frame*. One of another shape is scaled to "
-            f"cover the canvas and cut at its centre. The pictures {PICTURES}.\n"
+            f"cover the canvas and cut at its centre; leave the canvas at 720x480, the only size that this model makes. The pictures {PICTURES}.\n"
             f"7. **Decode**: in strips by itself where memory is short. 8. **The video** at 8 frames per second. {SHOWN}",
         ),
         900,
@@ -309,7 +309,7 @@ def cogvideox_i2v() -> Sheet:
     )
     sheet.start("CogVideoX-5b-I2V + Tora (I2V)", prompt)
     sheet.editor([track("duck", RED, [(0.76, 0.58), (0.5, 0.5), (0.2, 0.6)])], FULL)
-    _first_frame(sheet, "first_frame_duck_wide.png", "video/tora_i2v")
+    _first_frame(sheet, "tora2_first_frame_duck_wide.png", "video/tora_i2v")
     return sheet
 
 
@@ -389,7 +389,7 @@ def one_box() -> Sheet:
     ]
     size = (640, 760)
     sheet.add("editor", "Tora2TrajectoryEditor", (0, 0), size, "1. Draw", drawing=drawing(*tracks), **TINY)
-    for index, file in enumerate(("teddy_bear.png", "penguin.png")):
+    for index, file in enumerate(("tora2_teddy_bear.png", "tora2_penguin.png")):
         sheet.picture(f"image{index}", file, (360 * index, 860), f"2. Reference {index + 1}")
     sheet.add("box", "", (760, 0), (400, 480), "3. Entities on trajectories")
     sheet.add("save", "SaveVideo", (1240, 0), (480, 560), "4. The video", filename_prefix="video/tora2_one_box")

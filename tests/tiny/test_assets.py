@@ -122,4 +122,4 @@ def test_shipped_pictures_are_cut_out_and_held_out(path):
 
     picture = Image.open(path)
     assert picture.mode == "RGBA" and picture.getpixel((0, 0))[3] == 0
-    assert is_held_out(path.stem.replace("_", " ")) or path.stem.endswith("_twitter")
+    assert is_held_out(path.stem.removeprefix("tora2_").replace("_", " ")) or path.stem.endswith("_twitter")

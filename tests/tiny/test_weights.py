@@ -20,7 +20,7 @@ CUT_OUTS = "clown_face duck kangaroo lion man_firefighter mushroom penguin teddy
 def held_out():
     from PIL import Image
 
-    pictures = torch.stack([torch.from_numpy(to_square(Image.open(INPUTS / f"{name}.png"), 72)) for name in CUT_OUTS])
+    pictures = torch.stack([torch.from_numpy(to_square(Image.open(INPUTS / f"tora2_{name}.png"), 72)) for name in CUT_OUTS])
     names = [name.replace("_", " ") for name in CUT_OUTS]
     return Atlas(pictures, names, ["fluent"] * len(names), [""] * len(names), [False] * len(names))
 
@@ -31,7 +31,7 @@ def picture(name: str) -> torch.Tensor:
 
     from tora2.personalization.preparation import square_reference
 
-    rgba = torch.from_numpy(to_square(Image.open(INPUTS / f"{name}.png"), 96)).permute(1, 2, 0).float() / 255
+    rgba = torch.from_numpy(to_square(Image.open(INPUTS / f"tora2_{name}.png"), 96)).permute(1, 2, 0).float() / 255
     return square_reference(rgba).permute(1, 2, 0)
 
 

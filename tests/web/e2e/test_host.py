@@ -232,7 +232,7 @@ def test_entities_backgrounds_and_the_canvas_come_from_the_graph(editor):
             const { app, LiteGraph } = window
             const image = LiteGraph.createNode('LoadImage'), reroute = LiteGraph.createNode('Reroute')
             app.graph.add(image); app.graph.add(reroute)
-            image.widgets[0].value = 'duck.png'
+            image.widgets[0].value = 'tora2_duck.png'
             image.connect(0, reroute, 0)
             const editor = app.graph.getNodeById(id)
             reroute.connect(0, editor, editor.inputs.findIndex((input) => input.name === 'background'))
@@ -264,7 +264,7 @@ def test_a_picture_that_only_a_run_knows_is_shown_after_it(editor):
     node = editor.new_editor()
     editor.frames(4)
     editor.server.uploads["ComfyUI_temp_abcde_00001_.png"] = next(
-        (folder / "lion.png").read_bytes() for folder in editor.server.inputs
+        (folder / "tora2_lion.png").read_bytes() for folder in editor.server.inputs
     )
     image = {"filename": "ComfyUI_temp_abcde_00001_.png", "subfolder": "", "type": "temp"}
     with editor.page.expect_response(lambda answer: "abcde" in answer.url, timeout=15_000) as seen:
