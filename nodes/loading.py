@@ -19,7 +19,7 @@ class Tora2LoadModel(io.ComfyNode):
             category="Tora2/loaders",
             description=(
                 "Loads a video model with its motion and personalization parts. tora2-tiny comes with the pack and "
-                "runs on any machine; full-size models are found in models/tora2 (and models/CogVideo). Nothing is "
+                "runs on any machine; full-size models are found in models/CogVideo and models/tora2. Nothing is "
                 "downloaded."
             ),
             search_aliases=["tora", "cogvideox", "checkpoint", "video model", "motion model"],
@@ -28,8 +28,9 @@ class Tora2LoadModel(io.ComfyNode):
                     "model",
                     options=host.model_names(),
                     tooltip=(
-                        "The models that were found. Put a model's folder into ComfyUI/models/tora2 and refresh the "
-                        "page; README says which files it needs."
+                        "The models that were found: CogVideoX and Tora in ComfyUI/models/CogVideo, adapters and whole "
+                        "models of Tora2 in ComfyUI/models/tora2. README, Full size, says which file goes where; "
+                        "refresh the page after adding one."
                     ),
                 ),
                 io.Combo.Input(

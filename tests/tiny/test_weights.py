@@ -20,7 +20,8 @@ CUT_OUTS = "clown_face duck kangaroo lion man_firefighter mushroom penguin teddy
 def held_out():
     from PIL import Image
 
-    pictures = torch.stack([torch.from_numpy(to_square(Image.open(INPUTS / f"tora2_{name}.png"), 72)) for name in CUT_OUTS])
+    squares = [to_square(Image.open(INPUTS / f"tora2_{name}.png"), 72) for name in CUT_OUTS]
+    pictures = torch.stack([torch.from_numpy(square) for square in squares])
     names = [name.replace("_", " ") for name in CUT_OUTS]
     return Atlas(pictures, names, ["fluent"] * len(names), [""] * len(names), [False] * len(names))
 

@@ -69,7 +69,9 @@ def shipped_atlas(folder: Path = INPUTS) -> Atlas:
 
     missing = [name for name in SHIPPED if not (folder / f"tora2_{name}.png").is_file()]
     if missing:
-        raise Tora2Error(f"{folder} lacks tora2_{missing[0]}.png; restore the pack's workflows, or give an atlas (--atlas).")
+        raise Tora2Error(
+            f"{folder} lacks tora2_{missing[0]}.png; restore the pack's workflows, or give an atlas (--atlas)."
+        )
     pictures = [to_square(Image.open(folder / f"tora2_{name}.png"), 72) for name in SHIPPED]
     styles = [HELD_OUT_STYLE if name.endswith(HELD_OUT_STYLE) else "google" for name in SHIPPED]
     names = [name.removesuffix("_" + HELD_OUT_STYLE).replace("_", " ") for name in SHIPPED]
