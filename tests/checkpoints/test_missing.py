@@ -9,6 +9,7 @@ from checkpoint_files import PERSONALIZATION, make_transformer, write_config
 from safetensors.torch import save_file
 
 from tora2.checkpoints import discovery
+from tora2.checkpoints.config import BaseDescription
 from tora2.checkpoints.discovery import find_models
 from tora2.checkpoints.missing import why_missing
 from tora2.checkpoints.saving import describe_adapter, save_adapter
@@ -123,5 +124,7 @@ def test_an_adapter_without_the_base_it_goes_on_is_told(models, caplog):
         assert not any("mine" in name for name in find_models([models]))
         find_models([models])
     told = [record.getMessage() for record in caplog.records if "mine" in record.getMessage()]
-    assert len(told) == 1 and "goes on a plain" in told[0] and "CogVideoX-5b" in told[0]
+    assert len(told) == 1 and "goes on a plain" in told[0] and "put its base there" in told[0], "it is no 5B adapter"
+    assert discovery._base_for(BaseDescription(16, 16, 42, 3072)) == "put CogVideoX-5b there"
+    assert discovery._base_for(BaseDescription(32, 16, 42, 3072)) == "put CogVideoX-5b-I2V there"
     assert "fuser" not in caplog.text, "Tora's files come for both bases together"

@@ -61,7 +61,7 @@ def test_train_resume_and_export(config, tmp_path, capsys):
 def test_a_slice_that_ends_the_run(config, tmp_path, capsys):
     endless = [*config, "--set", "run.steps=1000000"]
     assert main(["train", *endless, "--finish"]) == 1
-    assert "give `minutes`" in capsys.readouterr().err
+    assert "give --minutes" in capsys.readouterr().err
     assert main(["train", *endless, "--finish", "--minutes", "0"]) == 0
     assert (tmp_path / "out" / "adapter.safetensors").is_file()
 

@@ -47,10 +47,10 @@ def test_what_a_box_shows(prompt: dict, definitions: dict) -> None:
     assert prompt["1"]["inputs"]["seed"] == prompt["5:2"]["inputs"]["seed"] == 7
     change(prompt, definitions, "The box.words=hello")
     assert prompt["5:2"]["inputs"]["text"] == "hello" and prompt["1"]["inputs"]["text"] == "t"
-    with pytest.raises(WorkflowError, match=r"the box '5' shows no 'seeds'; did you mean 'seed'\?"):
+    with pytest.raises(WorkflowError, match=r"the box '5' shows no value 'seeds' to set; did you mean 'seed'\?"):
         change(prompt, definitions, "5.seeds=7")
     prompt["6"]["_meta"] = {"title": "x", "shown": {"image": ("8", "The box", "image")}}
-    with pytest.raises(WorkflowError, match="there is no node 'The box'"):
+    with pytest.raises(WorkflowError, match="'The box' names several boxes; use an id: 5, 8"):
         change(prompt, definitions, "The box.image=a.png")
 
 

@@ -54,6 +54,24 @@ def test_files_that_are_no_labelled_shards(tmp_path):
         labels.check_folder(tmp_path, SETTINGS)
 
 
+def test_an_encoder_that_came_later_changes_nothing_made_without_it(shard):
+    without = SETTINGS | {"weights of the face encoder": None}
+    save_file(encoded_clips(2), shard, labels.label([SAMPLE], without))
+    labels.check_folder(shard.parent, SETTINGS | {"weights of the face encoder": "ef"})
+    save_file(encoded_clips(2), shard, labels.label([SAMPLE], SETTINGS | {"weights of the face encoder": "ef"}))
+    with pytest.raises(TrainingError, match="other weights of the face encoder"):
+        labels.check_folder(shard.parent, SETTINGS | {"weights of the face encoder": "gh"})
+    with pytest.raises(TrainingError, match="other weights of the face encoder"):
+        labels.check_folder(shard.parent, without)
+
+
+def test_a_sketch_of_a_table_as_large_as_t5s():
+    """Its last place is no whole number in float32."""
+    table = nn.Module()
+    table.register_buffer("weight", torch.zeros(1, dtype=torch.uint8).expand(32_128 * 4096))
+    assert labels.sketch(table) == labels.sketch(table)
+
+
 def test_a_sketch_changes_with_the_weights():
     class Encoder:
         def __init__(self, net):

@@ -65,6 +65,14 @@ def test_names_hold_dots(tmp_path, packed):
     assert over == [before + "shot.003"], "a clip without entities.json is told, not passed over in silence"
 
 
+def test_hidden_files_are_no_samples(tmp_path):
+    """macOS puts ._NAME beside each file on disks of other systems."""
+    write_loose(tmp_path, "a", sample())
+    write_loose(tmp_path, "._a", {name: b"\0\5\26\7" for name in sample()})
+    over = []
+    assert [name for name, _ in sample_files(tmp_path, over.append)] == ["a"] and not over
+
+
 def test_a_sample_is_read_as_it_is():
     read = parse(sample())
     assert read.caption == "a red fox and a bird on the beach" and read.identities == ("red fox", "that bird")
@@ -94,6 +102,9 @@ def test_tracks_of_a_drawing_beside_the_clip():
     expected = sample_tracks(parse_document(drawing()))
     assert torch.equal(read.visible[0], expected.visible) and read.visible[0].any() and not read.visible[0].all()
     torch.testing.assert_close(read.points[0][expected.visible], expected.points.float()[expected.visible])
+    track = drawing()["tracks"][0]
+    twice = parse(with_drawing(drawing(tracks=[track, track | {"points": [{"x": 0.9, "y": 0.9}], "kind": "static"}])))
+    assert twice.points[0].shape == (2, 17, 2), "one entity held at several points"
     points = [[0.5, 0.5]] * 17
     mixed = parse(with_drawing(drawing(), ("fox", points)))
     assert mixed.points[0].shape == (2, 17, 2), "both kinds beside each other"

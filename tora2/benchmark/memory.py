@@ -228,7 +228,7 @@ def _denoise(models: Models, chosen: Plan, job: Job, device: torch.device, meter
     steps(1)
     first = meter.timed(lambda: steps(1))  # what is computed once a video is in it
     more = meter.timed(lambda: steps(1 + TIMED_STEPS))
-    return first + (more - first) / TIMED_STEPS * (job.steps - 1)
+    return first + max(more - first, 0.0) / TIMED_STEPS * (job.steps - 1)  # noise is longer than small steps
 
 
 def _decode(models: Models, chosen: Plan, job: Job, device: torch.device, meter: Meter, budget: Budget) -> float:

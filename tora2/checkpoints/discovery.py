@@ -16,7 +16,15 @@ from .config import BaseDescription, check_fit
 from .folders import ModelFolders, subfolders
 from .headers import read_header, read_json
 from .identify import COMFY_TRANSFORMER, TRANSFORMER, identify
-from .sources import ADAPTER_FILE, BASE_CLASSES, ModelSource, adapter_config, config_from_shapes, holds_adapter
+from .sources import (
+    ADAPTER_FILE,
+    BASE_CLASSES,
+    WIDTH_5B,
+    ModelSource,
+    adapter_config,
+    config_from_shapes,
+    holds_adapter,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -119,8 +127,8 @@ def find_models(roots: Iterable[Path | str] | ModelFolders = ()) -> dict[str, Mo
         # Tora comes for both bases in one download, and most people have one of them.
         if adapter.name not in TORA_NAMES and not any(_fits(adapter, base) for base in there.bases):
             _tell_once(
-                f"{adapter.files[0]} goes on a plain {adapter.description}, and none is in the model folders: put "
-                "CogVideoX-5b or CogVideoX-5b-I2V there."
+                f"{adapter.files[0]} goes on a plain {adapter.description}, and none is in the model folders: "
+                f"{_base_for(adapter.description)}."
             )
     for base in there.bases:
         if base.description.kind and not base.description.is_cogvideox_1_5 and not _own_adapter(base.path):
@@ -259,6 +267,12 @@ def _described(name: str, files: tuple[Path, ...]) -> list[Adapter]:
         _tell_once(str(error))
         return []
     return [Adapter(name, files, description)] if description is not None else []
+
+
+def _base_for(description: BaseDescription) -> str:
+    if description.inner_dim != WIDTH_5B or not description.kind:
+        return "put its base there, or the whole model folder that its training wrote"
+    return f"put {'CogVideoX-5b-I2V' if description.kind == 'i2v' else 'CogVideoX-5b'} there"
 
 
 def _tell_once(reason: str) -> None:

@@ -16,9 +16,9 @@ from pathlib import Path
 from ..errors import CheckpointError
 
 MAX_HEADER = 100_000_000
+"""The format's own limit, in bytes."""
 GGUF_KEYS = (".Q4_0_qweight", ".Q8_0_qweight")
 """Names of GGUF's blocks in the safetensors files that ComfyUI-CogVideoXWrapper downloads."""
-"""The format's own limit, in bytes."""
 
 _BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U8": 8, "BOOL": 8}
 _BITS |= {"U64": 64, "U32": 32, "U16": 16, "F8_E4M3": 8, "F8_E5M2": 8}

@@ -69,7 +69,9 @@ def _adapter_reason(name: str, there: Survey) -> str:
     if name not in TORA_NAMES:
         folders = (parent / "adapters" for parent in there.folders.named("tora2"))
         file = next((path for folder in folders for path in folder.glob("*.safetensors") if path.stem == name), None)
-        return _trouble((file,) if file else ()) or f"no adapter in tora2/adapters is called {name!r}"
+        if file is None:
+            return f"no adapter in tora2/adapters is called {name!r}"
+        return _trouble((file,)) or f"{file} does not say which base it goes on: get it anew"
     for folder in model_folders(there.folders):
         files = tora_files(folder, name)
         present = [path for path in files if path.is_file()]

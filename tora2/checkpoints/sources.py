@@ -28,7 +28,7 @@ from .quantized import stored_weights
 
 ADAPTER_FILE = "adapter.safetensors"
 HEAD_DIM = 64
-WIDTH_2B = 1920
+WIDTH_2B, WIDTH_5B = 1920, 3072
 """The one CogVideoX without rotary positions; its file does not say so by any key."""
 
 BASE_CLASSES = ("CogVideoXTransformer3DModel", "ToraTransformer3DModel", "Tora2Transformer3DModel")

@@ -6,6 +6,8 @@ import argparse
 import math
 from pathlib import Path
 
+from ..errors import TrainingError
+
 HELP = "Train Tora2 with a configuration; several GPUs with `accelerate launch -m tora2 train CONFIG`."
 CONFIGS = {"5b": "training/configs/tora2_5b.toml", "tiny": "tiny/train.toml", "tiny-more": "tiny/train_more.toml"}
 
@@ -64,6 +66,8 @@ def main(args: argparse.Namespace) -> int:
         return 0
     from ..training.trainer import Trainer
 
+    if args.finish and math.isinf(args.minutes):
+        raise TrainingError("--finish ends the run with this slice, whose length it must know: give --minutes.")
     trainer = Trainer(config, resume=args.resume, minutes=args.minutes, quiet=args.quiet, finish=args.finish)
     trainer.run()
     trainer.accelerator.end_training()  # leaves the process group

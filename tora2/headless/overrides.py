@@ -68,29 +68,34 @@ def _find(prompt: Prompt, definitions: dict[str, dict[str, Any]], target: str) -
             if at == splits[-1] or not any(_matching(prompt, target[:other]) for other in splits if other < at):
                 hint = closest(target[at + 1 :], [name for name, spec in names.items() if spec.is_widget])
                 raise WorkflowError(f"--set {target}: node '{target[:at]}' has no input '{target[at + 1 :]}'; {hint}")
-    boxes = _boxes(prompt)
+    boxes, titles = _boxes(prompt)
     for at in splits:
-        if (box := boxes.get(target[:at])) is not None:
-            if target[at + 1 :] in box:
-                return box[target[at + 1 :]]
-            hint = closest(target[at + 1 :], list(box))
-            raise WorkflowError(f"--set {target}: the box '{target[:at]}' shows no '{target[at + 1 :]}'; {hint}")
-    known = {name for node in prompt.values() for name in (_title(node), node["class_type"])} | set(prompt) | set(boxes)
+        name, wanted = target[:at], target[at + 1 :]
+        hosts = [name] if name in boxes else titles.get(name, [])
+        if len(hosts) > 1:
+            raise WorkflowError(f"--set {target}: '{name}' names several boxes; use an id: {', '.join(hosts)}.")
+        if hosts and wanted in boxes[hosts[0]]:
+            return boxes[hosts[0]][wanted]
+        if hosts:
+            hint = closest(wanted, list(boxes[hosts[0]]))
+            raise WorkflowError(f"--set {target}: the box '{name}' shows no value '{wanted}' to set; {hint}")
+    known = {name for node in prompt.values() for name in (_title(node), node["class_type"])}
+    known |= {*prompt, *boxes, *titles}
     raise WorkflowError(
         f"--set {target}: there is no node '{target[: splits[0]]}'; {closest(target[: splits[0]], sorted(known))}"
     )
 
 
-def _boxes(prompt: Prompt) -> dict[str, dict[str, list[tuple[str, str]]]]:
-    """Id and title of each subgraph node -> an input that it shows -> the inner inputs that this feeds."""
+def _boxes(prompt: Prompt) -> tuple[dict[str, dict[str, list[tuple[str, str]]]], dict[str, list[str]]]:
+    """Subgraph nodes by id: an input whose value is shown -> the inner inputs that it feeds; and their ids by title."""
     boxes: dict[str, dict[str, list[tuple[str, str]]]] = {}
-    titles: dict[str, set[str]] = {}
+    titles: dict[str, list[str]] = {}
     for key, node in prompt.items():
         for inner, (host, title, name) in ((node.get("_meta") or {}).get("shown") or {}).items():
             boxes.setdefault(host, {}).setdefault(name, []).append((key, inner))
-            titles.setdefault(title, set()).add(host)
-    alone = {title: boxes[min(hosts)] for title, hosts in titles.items() if len(hosts) == 1}
-    return alone | boxes
+            if host not in titles.setdefault(title, []):
+                titles[title].append(host)
+    return boxes, titles
 
 
 def _title(node: dict[str, Any]) -> str:

@@ -42,12 +42,13 @@ def check_size(size: VideoSize, learned: VideoSize | None = None) -> VideoSize:
     if learned is not None and (size.width, size.height) != (learned.width, learned.height):
         raise ConditionError(
             f"This image-to-video model makes {learned.width}x{learned.height} pixels and no other size, but "
-            f"{size.width}x{size.height} is asked for; set the canvas to {learned.width}x{learned.height}."
+            f"{size.width}x{size.height} is asked for; set the drawing's canvas to the first, and the sampler's width "
+            "and height to 0."
         )
     if learned is not None and size.frames > learned.frames:
         raise ConditionError(
             f"This image-to-video model makes at most {learned.frames} frames, but {size.frames} are asked for; set "
-            f"the drawing's frames to {learned.frames} or fewer."
+            f"the drawing's frames, or without a drawing the sampler's, to {learned.frames} or fewer."
         )
     return size
 

@@ -203,7 +203,7 @@ def encode_samples(
         "data.width": size.width,
     }
     labels.check_folder(out, settings)
-    samples = sample_files(data.samples, lambda name: say(f"left out: {name}.mp4 has no {Path(name).name}{ENTITIES}"))
+    samples = sample_files(data.samples, lambda name: say(f"left out: {name}.mp4 has no {ENTITIES[1:]} beside it"))
     encoded, wanted = 0, set()
     count = 0
     while group := list(itertools.islice(samples, data.clips_per_shard)):

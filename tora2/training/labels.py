@@ -15,6 +15,7 @@ from torch import nn
 from ..errors import TrainingError
 from .shards import head
 
+WEIGHTS_OF = "weights of "
 VALUES = 16
 """Values of each weight that are looked at: T5 XXL as a whole would take a minute."""
 
@@ -54,19 +55,27 @@ def stored_label(path: Path) -> dict[str, str] | None:
 
 
 def check_folder(folder: Path, settings: Mapping[str, Any]) -> None:
-    """All shards of a folder were made with these settings, or TrainingError says which one was otherwise."""
+    """All shards of a folder were made with these settings, or TrainingError says which one was otherwise.
+
+    An encoder that was not there then, and is now, changes nothing of what was made without it.
+    """
     for path in sorted(folder.glob("*.safetensors")):
         before = json.loads(stored_label(path)["settings"])
-        changed = next((key for key in sorted({*before, *settings}) if before.get(key) != settings.get(key)), None)
+        changed = next((key for key in sorted({*before, *settings}) if _differs(key, before, settings)), None)
         if changed is None:
             continue
-        if changed.startswith("weights of "):
+        if changed.startswith(WEIGHTS_OF):
             what = f"other {changed}"
         else:
             what = f"`{changed}` {before.get(changed)}, and now it is {settings.get(changed)}"
         raise TrainingError(
             f"{path} was made with {what}: mend that, or set `data.path` to another folder to encode all anew."
         )
+
+
+def _differs(key: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    came = key.startswith(WEIGHTS_OF) and before.get(key) is None
+    return before.get(key) != now.get(key) and not came
 
 
 def sketch(part: Any) -> str:
@@ -76,7 +85,8 @@ def sketch(part: Any) -> str:
     for network in networks:
         for name, tensor in network.state_dict().items():
             flat = tensor.detach().reshape(-1)
-            places = torch.linspace(0, max(len(flat) - 1, 0), min(VALUES, len(flat))).long()
+            count = min(VALUES, len(flat))  # whole numbers: float32 does not tell T5's last values apart
+            places = torch.arange(count) * (len(flat) - 1) // max(count - 1, 1)
             digest.update(f"{name} {list(tensor.shape)} {flat[places.to(flat.device)].float().tolist()}".encode())
     return digest.hexdigest()[:16]
 

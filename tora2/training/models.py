@@ -56,8 +56,8 @@ def open_source(config: ModelConfig) -> Tora2Bundle | None:
         named = find_models([folder])
         if config.source not in named:
             raise CheckpointError(
-                f"`model.source` is {config.source!r}, which is no path, and no model below {folder} has that name; "
-                f"there are: {', '.join(named)}."
+                f"`model.source` is {config.source!r}, which is no path, and no model below {folder} has that name "
+                f"(COMFYUI_PATH names another ComfyUI); there are: {', '.join(named)}."
             )
         source = named[config.source]
     if config.adapter:

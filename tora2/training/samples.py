@@ -76,10 +76,12 @@ def sample_files(
 
 
 def _samples(paths: Collection[str], passed_over: Callable[[str], None]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Sample -> extension -> path. A file belongs to the longest name that has entities, for names hold dots too."""
-    groups: dict[str, dict[str, str]] = {
-        path.removesuffix(ENTITIES): {} for path in paths if path.endswith(ENTITIES) and Path(path).name != ENTITIES
-    }
+    """Sample -> extension -> path. A file belongs to the longest name that has entities, for names hold dots too.
+
+    Hidden files are nobody's: macOS puts ``._NAME`` beside every file on disks of other systems.
+    """
+    paths = [path for path in paths if not path.rpartition("/")[2].startswith(".")]
+    groups: dict[str, dict[str, str]] = {path.removesuffix(ENTITIES): {} for path in paths if path.endswith(ENTITIES)}
     for path in paths:
         folder, slash, base = path.rpartition("/")
         dots = [index for index, letter in enumerate(base) if letter == "." and index]
@@ -153,24 +155,35 @@ def _chosen_frames(there: int, own_fps: float, wanted: int, fps: float) -> torch
     return frames
 
 
-def _drawn_tracks(files: Mapping[str, bytes], canvas: VideoSize) -> dict[str, list]:
-    """Track name -> a point for each frame, of the drawing that lies beside the clip."""
+def _drawn_tracks(files: Mapping[str, bytes], canvas: VideoSize) -> dict[str, list[list]]:
+    """Track name -> its tracks, of the drawing that lies beside the clip: several of a name hold one entity."""
     if DRAWING not in files:
         return {}
     document = parse_document(files[DRAWING].decode("utf-8"))
     if document.frames != canvas.frames:
         raise ValueError(f"{DRAWING} has {document.frames} frames, but entities.json says {canvas.frames}")
-    tracks = sample_tracks(document)
-    return {
-        name: [point if seen else None for point, seen in zip(points, visible, strict=True)]
-        for name, points, visible in zip(tracks.names, tracks.points.tolist(), tracks.visible.tolist(), strict=True)
-    }
+    tracks, drawn = sample_tracks(document), {}
+    for name, points, visible in zip(tracks.names, tracks.points.tolist(), tracks.visible.tolist(), strict=True):
+        track = [point if seen else None for point, seen in zip(points, visible, strict=True)]
+        drawn.setdefault(name, []).append(track)
+    return drawn
+
+
+def _tracks(tracks: list, drawn: Mapping[str, list[list]], phrase: str) -> Iterator[list]:
+    for track in tracks:
+        if not isinstance(track, str):
+            yield track
+        elif track in drawn:
+            yield from drawn[track]
+        else:
+            known = ", ".join(map(repr, drawn)) or "no visible track, or is missing"
+            raise ValueError(f"{phrase!r} has a track {track!r}, but {DRAWING} has {known}")
 
 
 def _entity(
     item: Mapping[str, Any],
     files: Mapping[str, bytes],
-    drawn: Mapping[str, list],
+    drawn: Mapping[str, list[list]],
     canvas: VideoSize,
     size: VideoSize,
     frames: torch.Tensor,
@@ -182,12 +195,7 @@ def _entity(
         if item.get("mask"):
             mask = picture(files[item["mask"]], "L")[..., 0]
     points, visible = [], []
-    for track in item.get("tracks", []):
-        if isinstance(track, str):
-            if track not in drawn:
-                known = ", ".join(map(repr, drawn)) or "no visible track, or is missing"
-                raise ValueError(f"{phrase!r} has a track {track!r}, but {DRAWING} has {known}")
-            track = drawn[track]
+    for track in _tracks(item.get("tracks", []), drawn, phrase):
         if len(track) != canvas.frames:
             raise ValueError(f"a track of {phrase!r} has {len(track)} points for {canvas.frames} frames")
         points.append([[float(x) for x in point[:2]] if point is not None else [0.5, 0.5] for point in track])
