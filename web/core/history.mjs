@@ -14,6 +14,7 @@ export const MAX_STEPS = 200;
  * @property {string|null} merge the gesture that got here, while it goes on
  * @property {Selection} before the selection when that was begun
  * @property {Selection} after the selection when that was done
+ * @property {State[]} [undone] what could be done again before the gesture that got here; comes back if it is taken back
  */
 
 export class History {
@@ -62,17 +63,16 @@ export class History {
    */
   push(label, document, before, after, merge = null) {
     const top = this.#states[this.#present];
-    this.#states.length = this.#present + 1;
+    const undone = this.#states.splice(this.#present + 1);
     if (merge !== null && top.merge === merge && this.#present > 0) {
       if (document === this.#states[this.#present - 1].document) {
-        this.#states.pop();
-        this.#present -= 1;
+        this.#takeBack();
       } else {
         this.#states[this.#present] = { ...top, document, after };
       }
       return;
     }
-    this.#states.push({ document, label, merge, before, after });
+    this.#states.push({ document, label, merge, before, after, undone: merge === null ? [] : undone });
     if (this.#states.length > MAX_STEPS + 1) this.#states.shift();
     this.#present = this.#states.length - 1;
   }
@@ -88,7 +88,7 @@ export class History {
   /** The gesture is over: the next step is one of its own even if it has the same merge key. */
   seal() {
     const top = this.#states[this.#present];
-    if (top.merge !== null) this.#states[this.#present] = { ...top, merge: null };
+    if (top.merge !== null) this.#states[this.#present] = { ...top, merge: null, undone: [] };
   }
 
   /**
@@ -99,10 +99,15 @@ export class History {
   cancel(merge) {
     const top = this.#states[this.#present];
     if (top.merge !== merge || this.#present === 0) return null;
-    this.#present -= 1;
-    this.#states.length = this.#present + 1;
+    this.#takeBack();
     this.seal();
     return top.before;
+  }
+
+  #takeBack() {
+    const { undone = [] } = this.#states[this.#present];
+    this.#states.splice(this.#present, Infinity, ...undone);
+    this.#present -= 1;
   }
 
   /** @returns {Selection|null} the selection to restore, or null if there is nothing to undo */

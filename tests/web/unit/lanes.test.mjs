@@ -5,6 +5,7 @@ import { parseDocument } from '../../../web/core/document.mjs';
 import { movePoints } from '../../../web/core/edits.mjs';
 import { select } from '../../../web/core/selection.mjs';
 import { Store } from '../../../web/core/store.mjs';
+import { laneKeys } from '../../../web/view/panels/timeline-keys.mjs';
 import { watchLanes } from '../../../web/view/panels/timeline-input.mjs';
 import { TimeScale } from '../../../web/view/panels/timeline-scale.mjs';
 import { editing } from '../../../web/view/tools/drag.mjs';
@@ -68,6 +69,31 @@ test('a point without a key gets one by being dragged, alone or with others', ()
   }
 });
 
+test('what cannot move gets no keys, and a thing that stands none at all', () => {
+  const { store, drag, fire, frames } = lanes(PATH);
+  store.set({ selection: select({ points: [[0, 0], [0, 1]] }) });
+  drag(0, -9);
+  fire('pointerup', -9);
+  assert.deepEqual(frames(), [0, null, null, 40]);
+  assert.ok(!store.canUndo);
+
+  const still = lanes(PATH, PATH);
+  still.store.load({ ...still.store.document, tracks: [still.store.document.tracks[0], { ...still.store.document.tracks[1], kind: 'static' }] });
+  still.store.set({ selection: select({ points: [[0, 3], [1, 1]] }) });
+  still.drag(40, 44);
+  still.fire('pointerup', 44);
+  assert.equal(still.frames(0)[3], 44);
+  assert.deepEqual(still.frames(1).slice(1, 3), [null, null]);
+});
+
+test('between dense points the lane itself can be pressed', () => {
+  const count = 41;
+  const { store, drag, fire, frames } = lanes(Array.from({ length: count }, (_, index) => [0.1 + 0.8 * index / (count - 1), 0.5]));
+  drag(47 / 40 * 10.5, 20);
+  fire('pointerup', 20);
+  assert.ok(frames().every((frame) => frame === null) && !store.canUndo);
+});
+
 test('the ends of a path without keys do not hold what is dragged with them', () => {
   const { store, drag, fire, frames } = lanes([[0.1, 0.5], [0.4, 0.5, 10], [0.9, 0.5]]);
   store.set({ selection: select({ points: [[0, 0], [0, 1], [0, 2]] }) });
@@ -119,4 +145,28 @@ test('a double click near a key goes to the key, near a point keys it', () => {
   assert.deepEqual(sought, [40]);
   fire('dblclick', PASSED + 0.3);
   assert.deepEqual(frames(), [0, PASSED, null, 40]);
+});
+
+test('the keyboard reaches points without a key', () => {
+  const store = new Store(drawing([track(PATH)]));
+  const menus = [], steps = [];
+  const press = (key) => laneKeys({ store, host: { text: (name) => name }, playback: { step: (frames) => steps.push(frames) } },
+    () => [0], (hit) => menus.push(hit))({ key, shiftKey: false, repeat: false });
+  store.set({ selection: select({ points: [[0, 1]] }) });
+  press('ContextMenu');
+  assert.deepEqual([menus[0].part, menus[0].point, Math.round(menus[0].time)], ['point', 1, PASSED]);
+  press('ArrowRight');
+  assert.deepEqual(store.document.tracks[0].points.map(({ frame }) => frame), [0, PASSED + 1, null, 40]);
+  store.set({ selection: select({ tracks: [0] }) });
+  press('ArrowRight');
+  press('ContextMenu');
+  assert.deepEqual([steps, menus[1].part], [[1], 'lane']);
+});
+
+test('a locked track is not dragged', () => {
+  const { store, drag, fire, frames } = lanes(PATH);
+  store.load({ ...store.document, tracks: [{ ...store.document.tracks[0], locked: true }] });
+  drag(40, 30);
+  fire('pointerup', 30);
+  assert.deepEqual(frames(), [0, null, null, 40]);
 });

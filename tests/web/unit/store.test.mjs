@@ -150,3 +150,23 @@ test('a document of the history is gone to, any other starts anew', () => {
   assert.deepEqual([store.canUndo, store.canRedo, store.selection.tracks, heard], [false, false, [], ['document history selection']]);
   assert.equal(store.text, serialize(emptyDocument()));
 });
+
+test('a gesture that is taken back leaves what could be done again', () => {
+  for (const takeBack of [
+    (store, before) => store.edit('drag', () => before, { merge: 'drag' }),
+    (store) => store.cancel('drag'),
+  ]) {
+    const store = new Store(twoTracks());
+    store.edit('a', move(0.1));
+    store.edit('b', move(0.2));
+    const last = store.document;
+    store.undo();
+    const before = store.document;
+    store.edit('drag', move(-0.1), { merge: 'drag' });
+    assert.ok(!store.canRedo, 'while it goes on, it is the last step');
+    takeBack(store, before);
+    assert.equal(store.document, before);
+    store.redo();
+    assert.equal(store.document, last);
+  }
+});

@@ -33,7 +33,7 @@ export function pressLane({ store, host }, surface, hit, from, added) {
   const { scale, marks } = surface;
   /** @param {number} frame */
   const sayFrame = (frame) => surface.say(text(host, 'timeline.atFrame', { frame }));
-  if (isPoint(hit)) return dragKey(hit);
+  if (isPoint(hit)) return store.document.tracks[hit.track].locked ? null : dragKey(hit);
   if (hit?.part === 'start' || hit?.part === 'end') return dragEdge(hit.track, hit.part);
   return hit?.part === 'name' ? null : dragBand();
 
@@ -53,7 +53,9 @@ export function pressLane({ store, host }, surface, hit, from, added) {
           if (stretch && point === first?.index && frame < last.frame) return retime(base, track, frame, last.frame);
           if (delta === 0) return base;
           if (chosen.length < 2) return keyPoint(base, track, point, frame);
-          return moveKeys(keyed(base, chosen, track, point), chosen, delta);
+          const before = keyed(base, chosen, track, point);
+          const after = moveKeys(before, chosen, delta);
+          return after === before ? base : after; // where nothing can move, nothing gets a key
         });
         sayFrame(store.document.tracks[track]?.points[point]?.frame ?? frame);
       },
@@ -117,7 +119,8 @@ export function pressLane({ store, host }, surface, hit, from, added) {
  */
 function keyed(base, chosen, track, point) {
   return chosen.reduce((document, [other, index]) => {
-    const { points } = document.tracks[other];
+    const { points, kind } = document.tracks[other];
+    if (kind === 'static') return document;
     const inside = index > 0 && index < points.length - 1;
     const wanted = points[index].frame === null && (inside || (other === track && index === point));
     return wanted ? keyPoint(document, other, index) : document;

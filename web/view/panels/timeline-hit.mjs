@@ -51,7 +51,9 @@ export function laneHit(document, lanes, scale, at, { reach, handles }) {
   }
   times.forEach((frame, point) => {
     const distance = Math.abs(scale.x(frame) - at.x);
-    if (distance >= best || keys.some((key) => key.index === point)) return;
+    // However dense the points are, half of the lane between them stays free to be pressed itself.
+    const gaps = [times[point - 1], times[point + 1]].map((next) => Math.abs(scale.x(next ?? Infinity) - scale.x(frame)));
+    if (distance >= Math.min(best, ...gaps.map((gap) => gap / 4)) || keys.some((key) => key.index === point)) return;
     best = distance;
     Object.assign(hit, { part: 'point', point, implied: false, time: frame });
   });

@@ -16,12 +16,13 @@ const FAR = 10;
 export function laneKeys({ store, host, playback }, lanes, menu) {
   let merge = '';
 
-  /** The active track and its chosen key. */
+  /** The active track, its chosen point and the place of that among its keys, and when the path passes the point. */
   function current() {
     const track = activeTrack(store.selection);
-    const keys = store.document.tracks[track] ? laneFacts(store.document.tracks[track], store.document).keys : [];
+    const found = store.document.tracks[track];
+    const { keys, times } = found ? laneFacts(found, store.document) : { keys: [], times: [] };
     const point = store.selection.points.findLast(([index]) => index === track)?.[1] ?? -1;
-    return { track, keys, place: keys.findIndex((key) => key.index === point) };
+    return { track, keys, point, place: keys.findIndex((key) => key.index === point), passed: times[point] };
   }
 
   /** @param {number} track @param {import('../../core/sampling.mjs').Key|undefined} key */
@@ -49,14 +50,14 @@ export function laneKeys({ store, host, playback }, lanes, menu) {
 
   /** @param {number} frames @param {boolean} again the key is held down */
   function move(frames, again) {
-    const { track, keys, place } = current();
-    if (place < 0) return playback.step(frames);
+    const { track, keys, point, place, passed } = current();
+    const frame = keys[place]?.frame ?? (passed === undefined ? undefined : Math.round(passed));
+    if (frame === undefined) return playback.step(frames);
     if (!again) merge = gestureKey('timeline keys');
     const { selection } = store;
-    const key = keys[place];
     store.edit(text(host, 'step.key'), (document) => (selection.points.length > 1
       ? moveKeys(document, selection.points, frames)
-      : keyPoint(document, track, key.index, key.frame + frames)), { merge });
+      : keyPoint(document, track, point, frame + frames)), { merge });
   }
 
   function add() {
@@ -75,10 +76,11 @@ export function laneKeys({ store, host, playback }, lanes, menu) {
   }
 
   function openMenu() {
-    const { track, keys, place } = current();
+    const { track, keys, point, place, passed } = current();
     if (track < 0) return;
     const key = keys[place];
-    menu({ track, part: key ? 'key' : 'lane', point: key?.index ?? -1, implied: key?.implied ?? false, time: key?.frame ?? store.frame });
+    const part = key ? 'key' : passed === undefined ? 'lane' : 'point';
+    menu({ track, part, point, implied: key?.implied ?? false, time: key?.frame ?? passed ?? store.frame });
   }
 
   return (event) => {
