@@ -86,7 +86,7 @@ def generate(
         transformer,
         bundle.scheduler,
         conditioning,
-        size=resolve_size(transformer, conditioning.size, width, height, frames),
+        size=resolve_size(transformer, None, width, height, frames),
         scaling_factor=bundle.vae.config.scaling_factor,
         seeds=(seed,),
         steps=steps,
