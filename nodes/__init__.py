@@ -11,6 +11,7 @@ from . import host
 from .binding import Tora2BindEntities
 from .exchange import Tora2ExportTrajectories
 from .loading import Tora2LoadModel
+from .lora import Tora2LoadLora
 from .personalization import Tora2Entity, Tora2ExtractPersonalization
 from .preview import Tora2DrawTrajectories
 from .sampling import Tora2Decode, Tora2Sampler
@@ -20,6 +21,7 @@ from .trajectories import Tora2EncodeTrajectories, Tora2ImportTrajectories, Tora
 
 NODES: list[type[io.ComfyNode]] = [
     Tora2LoadModel,
+    Tora2LoadLora,
     Tora2TextEncode,
     Tora2TrajectoryEditor,
     Tora2ImportTrajectories,

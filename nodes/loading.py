@@ -101,6 +101,11 @@ class Tora2LoadModel(io.ComfyNode):
                     ),
                     advanced=True,
                 ),
+                sockets.Loras.Input(
+                    "lora",
+                    optional=True,
+                    tooltip="Optional: from Tora2 Load LoRA, added to the weights of the transformer as they are read.",
+                ),
             ],
             outputs=[sockets.Model.Output(display_name="model", tooltip="The model, for every other Tora2 node.")],
         )
@@ -123,6 +128,7 @@ class Tora2LoadModel(io.ComfyNode):
         compile: str = "off",
         quantization: str = "none",
         text_encoder: str = "auto",
+        lora=(),
     ) -> io.NodeOutput:
         acceleration = Acceleration(attention, compile, quantization)
-        return io.NodeOutput(host.load_model(model, precision, offload, acceleration, text_encoder))
+        return io.NodeOutput(host.load_model(model, precision, offload, acceleration, text_encoder, lora))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 Model = io.Custom("TORA2_MODEL")  # host.HostedModel
+Loras = io.Custom("TORA2_LORA")  # tuple of checkpoints.lora.Lora
 Text = io.Custom("TORA2_TEXT")  # conditions.TextConditions
 Trajectories = io.Custom("TORA2_TRAJECTORIES")  # trajectories.TrajectoryDocument
 Motion = io.Custom("TORA2_MOTION")  # conditions.MotionConditions

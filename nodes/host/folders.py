@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,12 @@ EXAMPLES = Path(__file__).resolve().parent.parent.parent / "workflows" / "inputs
 MODEL_FOLDER = "tora2"
 EXTENSIONS = {".safetensors", ".json", ".pt"}
 MODEL_KINDS = (MODEL_FOLDER,) + tuple(
-    "CogVideo CogVideoX diffusers diffusion_models text_encoders vae dinov2 insightface".split()
+    "CogVideo CogVideoX diffusers diffusion_models text_encoders vae loras dinov2 insightface".split()
 )
+NO_LORA = "none"
 REMEMBERED_SECONDS = 2.0
 
-_found: tuple[float, dict[str, Any]] | None = None
+_remembered: dict[str, tuple[float, dict[str, Any]]] = {}
 
 
 def register_model_folder() -> None:
@@ -67,13 +70,18 @@ def model_names() -> list[str]:
 
 
 def _sources() -> dict[str, Any]:
-    """The models that are there now. ComfyUI asks for schemas many times in a row; the files are read once for that."""
     from ...tora2.checkpoints.discovery import find_models
 
-    global _found
-    if _found is None or time.monotonic() - _found[0] > REMEMBERED_SECONDS:
-        _found = (time.monotonic(), find_models(model_folders()))
-    return _found[1]
+    return _there_now("models", find_models)
+
+
+def _there_now(what: str, find: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    """ComfyUI asks for schemas many times in a row; the folders are read once for that."""
+    when, found = _remembered.get(what, (-math.inf, {}))
+    if time.monotonic() - when > REMEMBERED_SECONDS:
+        found = find(model_folders())
+        _remembered[what] = (time.monotonic(), found)
+    return found
 
 
 def model_fingerprint(name: str) -> str:
@@ -102,3 +110,34 @@ def find_model(name: str) -> Any:
             f"goes where below {folder_paths.models_dir}; refresh then, or choose one of {', '.join(sources)}."
         )
     return sources[name]
+
+
+def lora_names() -> list[str]:
+    return list(_loras())
+
+
+def _loras() -> dict[str, Any]:
+    from ...tora2.checkpoints.lora import find_loras
+
+    return _there_now("LoRAs", find_loras)
+
+
+def lora_fingerprint(name: str) -> str:
+    """Changes when the file does."""
+    path = _loras().get(name)
+    return "" if path is None else repr((str(path), *_stamp(path)))
+
+
+def find_lora(name: str) -> Path | None:
+    """The LoRA's file, None for ``NO_LORA``; ConditionError if there is none of that name."""
+    if name == NO_LORA:
+        return None
+    loras = _loras()
+    # Workflows that were saved under Windows may hold core's backslashes.
+    found = loras.get(name, loras.get(name.replace("\\", "/")))
+    if found is None:
+        raise ConditionError(
+            f"There is no LoRA {name!r}: put it into {os.path.join(folder_paths.models_dir, 'loras')} and refresh, or "
+            "choose another or none."
+        )
+    return found

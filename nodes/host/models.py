@@ -6,6 +6,7 @@ import gc
 import logging
 import math
 import weakref
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +40,7 @@ def load_model(
     offload: str = "auto",
     acceleration: Acceleration | None = None,
     text_encoder: str = "auto",
+    loras: Sequence[Any] = (),
 ) -> HostedModel:
     from ...tora2.checkpoints.loading import load
 
@@ -46,7 +48,7 @@ def load_model(
     acceleration = acceleration or Acceleration()
     dtype = resolve_precision(precision)
     acceleration.check(management.get_torch_device(), dtype)
-    bundle = load(source, dtype, tokenizer=own_t5_tokenizer(), quantization=acceleration.quantization)
+    bundle = load(source, dtype, tokenizer=own_t5_tokenizer(), quantization=acceleration.quantization, loras=loras)
     return HostedModel(bundle, offload, acceleration, text_encoder)
 
 

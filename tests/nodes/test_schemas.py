@@ -11,9 +11,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 IDS = {
     "Tora2LoadModel": (
-        ["model", "precision", "offload", "attention", "compile", "quantization", "text_encoder"],
+        ["model", "precision", "offload", "attention", "compile", "quantization", "text_encoder", "lora"],
         ["TORA2_MODEL"],
     ),
+    "Tora2LoadLora": (["lora", "strength", "previous"], ["TORA2_LORA"]),
     "Tora2TextEncode": (["model", "prompt", "negative_prompt", "clip"], ["TORA2_TEXT"]),
     "Tora2TrajectoryEditor": (
         ["drawing", "width", "height", "frames", "fps", "background"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from ..conditions import VideoSize
 from ..errors import EncoderError
 from . import components
 from .config import AdapterConfig, BaseDescription
+from .lora import Lora, check_loras
 from .sources import ModelSource, plan_transformer
-from .transformer import load_transformer
+from .transformer import expected_weights, load_transformer
 
 COMPONENTS = ("transformer", "vae", "text_encoder", "tokenizer", "scheduler", "semantic", "reid", "face")
 
@@ -68,9 +69,12 @@ class Tora2Bundle:
         *,
         tokenizer: Path | None = None,
         quantization: str = "none",
+        loras: Sequence[Lora] = (),
     ) -> Tora2Bundle:
         """Check a source's headers and configs and return its bundle; no weights are read yet. See ``loading.load``."""
         plan = plan_transformer(source)
+        if loras:
+            check_loras(loras, expected_weights(plan))
         scale = 2 ** (len(components.vae_config(source).get("block_out_channels", (0,) * 4)) - 1)
         sample = {"frames": 49, "height": 60, "width": 90}
         sample = {key: int(plan.arguments.get(f"sample_{key}") or value) for key, value in sample.items()}
@@ -81,7 +85,7 @@ class Tora2Bundle:
         bundle._max_text_length = int(plan.arguments.get("max_text_seq_length", TEXT_LENGTH))
         width = int(plan.arguments.get("text_embed_dim", 4096))
         bundle._loaders = {
-            "transformer": lambda: load_transformer(source, dtype, plan, quantization),
+            "transformer": lambda: load_transformer(source, dtype, plan, quantization, loras),
             "vae": lambda: components.load_vae(source, dtype),
             "text_encoder": lambda: components.load_text_encoder(source, dtype, width),
             "tokenizer": lambda: components.load_tokenizer(source, tokenizer),

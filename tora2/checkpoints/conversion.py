@@ -16,7 +16,7 @@ from .identify import EXTRACTOR, FUSER
 from .sat import convert_sat, read_sat, sat_arguments
 from .saving import base_transformer_config, model_index, new_folder, save_adapter, write_json, write_safetensors
 from .sources import ADAPTER_FILE, ModelSource, adapter_config, plan_transformer, source_at
-from .transformer import stored_adapter, stored_transformer
+from .transformer import expected_weights, stored_adapter, stored_transformer
 from .weights import LoadedTensors, StoredTensors, build, check_coverage
 
 BASE_PARTS = ("vae", "text_encoder", "tokenizer", "scheduler")
@@ -65,8 +65,7 @@ def export_adapter(model: Path | str, out: Path | str, dtype: torch.dtype | None
     plan = plan_transformer(source)
     if not (plan.adapter.has_motion or plan.adapter.has_personalization):
         raise CheckpointError(f"{model} holds no adapter: it is a plain CogVideoX.")
-    expected = build(lambda: Tora2Transformer3DModel(**plan.arguments)).state_dict()
-    stored = stored_transformer(source, plan, expected)
+    stored = stored_transformer(source, plan, expected_weights(plan))
     state = {key: value for key, value in stored.read() if is_adapter_key(key)}
     return save_adapter(out, state, plan.adapter, dtype)
 

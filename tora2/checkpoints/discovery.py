@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import CheckpointError
 from .config import BaseDescription, check_fit
-from .folders import ModelFolders, subfolders
+from .folders import ModelFolders, safetensors_below, subfolders
 from .headers import read_header, read_json
 from .identify import COMFY_TRANSFORMER, TRANSFORMER, identify
 from .sources import (
@@ -35,8 +35,6 @@ FILE_FOLDERS = ("diffusion_models", "unet", "CogVideo")
 TORA_NAMES = {"Tora": "", "Tora (I2V)": "_I2V"}
 """Name of Tora's adapter -> how the names of its two files end."""
 JOINT = " + "
-DEPTH = 3
-"""Folders deep that single files are looked for."""
 
 _told: set[str] = set()
 """What is wrong with a file is logged once, though ComfyUI asks for the models at every look at the node."""
@@ -217,20 +215,11 @@ def _single_files(folders: ModelFolders) -> list[Base]:
 def single_files(folders: ModelFolders) -> Iterator[Path]:
     """Each file in which a base may be alone; those inside of a diffusers folder are parts of it."""
     seen = set()
-    for path in _safetensors(folders.named(*FILE_FOLDERS)):
+    for path in safetensors_below(folders.named(*FILE_FOLDERS)):
         part = os.path.isfile(path.parent / "config.json") or path.name.startswith("diffusion_pytorch_model")
         if path not in seen and not part:
             seen.add(path)
             yield path
-
-
-def _safetensors(folders: Iterable[Path]) -> Iterator[Path]:
-    for top in folders:
-        for folder, below, names in os.walk(top, followlinks=True):
-            if len(Path(folder).relative_to(top).parts) >= DEPTH:
-                below.clear()  # a circle of links must end somewhere
-            below.sort()
-            yield from (Path(folder) / name for name in sorted(names) if name.endswith(".safetensors"))
 
 
 def tora_files(folder: Path, name: str) -> tuple[Path, ...]:

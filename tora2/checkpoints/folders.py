@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+DEPTH = 3
+"""Folders deep that single files are looked for."""
 
 
 def default_models_folder(root: Path = ROOT) -> Path:
@@ -74,6 +76,16 @@ def is_readable(folder: Path) -> bool:
     except OSError:
         return False
     return os.access(folder, os.X_OK)
+
+
+def safetensors_below(tops: Iterable[Path]) -> Iterator[Path]:
+    """Every .safetensors file in these folders and a few folders deep below them, by name."""
+    for top in tops:
+        for folder, below, names in os.walk(top, followlinks=True):
+            if len(Path(folder).relative_to(top).parts) >= DEPTH:
+                below.clear()  # a circle of links must end somewhere
+            below.sort()
+            yield from (Path(folder) / name for name in sorted(names) if name.endswith(".safetensors"))
 
 
 NO_FOLDERS = ModelFolders()

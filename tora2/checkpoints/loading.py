@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from .bundle import Tora2Bundle
+from .lora import Lora
 from .sources import ModelSource, source_at
 
 
@@ -16,6 +18,7 @@ def load(
     *,
     tokenizer: Path | None = None,
     quantization: str = "none",
+    loras: Sequence[Lora] = (),
 ) -> Tora2Bundle:
     """Open a model. Files are checked now; each component's weights are read when it is first used.
 
@@ -24,10 +27,11 @@ def load(
         dtype: of all weights; None keeps what is stored (fp8 becomes bfloat16).
         tokenizer: folder of a T5 tokenizer, for single-file models that come without one.
         quantization: of the transformer's blocks, one of ``acceleration.settings.QUANTIZATIONS``.
+        loras: to merge into the transformer's weights when they are read.
 
     Raises:
         CheckpointError: one sentence that says what is wrong with the files and how to mend it.
     """
     if not isinstance(source, ModelSource):
         source = source_at(source)
-    return Tora2Bundle.open(source, dtype, tokenizer=tokenizer, quantization=quantization)
+    return Tora2Bundle.open(source, dtype, tokenizer=tokenizer, quantization=quantization, loras=loras)

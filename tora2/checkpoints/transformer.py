@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 
 from ..acceleration.quantization import is_quantized, quantize
 from ..dit import Tora2Transformer3DModel
 from ..dit.transformer import is_adapter_key
-from .headers import TensorInfo, read_header
+from .comfy_names import diffusers_name
+from .headers import read_header
 from .identify import key_prefix
+from .lora import Lora
+from .merging import merge
 from .sources import ModelSource, TransformerPlan, extractor_name, fuser_name, plan_transformer
-from .weights import StoredTensors, build, check_coverage, check_no_meta, fill
-
-_COMFY_PARTS = {
-    "q": "attn1.to_q",
-    "k": "attn1.to_k",
-    "v": "attn1.to_v",
-    "norm_q": "attn1.norm_q",
-    "norm_k": "attn1.norm_k",
-    "attn_out": "attn1.to_out.0",
-    "ff_proj": "ff.net.0.proj",
-    "ff_out": "ff.net.2",
-}
-"""ComfyUI's names of a block's parts -> diffusers'."""
+from .weights import JoinedTensors, StoredTensors, build, check_coverage, check_no_meta, fill
 
 
 def load_transformer(
@@ -32,6 +23,7 @@ def load_transformer(
     dtype: torch.dtype | None,
     plan: TransformerPlan | None = None,
     quantization: str = "none",
+    loras: Sequence[Lora] = (),
 ) -> Tora2Transformer3DModel:
     """Build a source's transformer and fill it, each tensor in memory once; frozen, in eval mode, on the CPU.
 
@@ -39,7 +31,9 @@ def load_transformer(
         source: the files.
         dtype: of the weights; None keeps what is stored.
         plan: of ``plan_transformer``, if it is there already.
-        quantization: one of ``acceleration.settings.QUANTIZATIONS``; ``fp8_weights`` keeps a file's own fp8 as it is.
+        quantization: one of ``acceleration.settings.QUANTIZATIONS``; ``fp8_weights`` keeps a file's own fp8 as it is
+            where no LoRA changes it.
+        loras: to merge into the weights.
 
     Raises:
         CheckpointError: a file is wrong or broken, or its names or shapes are not exactly those of the model.
@@ -47,14 +41,22 @@ def load_transformer(
     """
     plan = plan or plan_transformer(source)
     model = build(lambda: Tora2Transformer3DModel(**plan.arguments))
-    keep_fp8 = (dtype or torch.bfloat16) if quantization == "fp8_weights" else None
-    stored = stored_transformer(source, plan, model.state_dict(), keep_fp8)
+    keep_fp8 = (dtype or torch.bfloat16) if quantization == "fp8_weights" and not loras else None
+    expected = model.state_dict()
+    stored = stored_transformer(source, plan, expected, keep_fp8)
+    if loras:
+        stored = merge(stored, loras, expected, dtype)
     fill(model, stored, dtype, "the transformer")
     _fill_positions(model, dtype)
     check_no_meta(model, source.name)
     if not (keep_fp8 and is_quantized(model)):
         quantize(model, quantization)
     return model
+
+
+def expected_weights(plan: TransformerPlan) -> Mapping[str, torch.Tensor]:
+    """Names and shapes that a source's files must fill, on meta."""
+    return build(lambda: Tora2Transformer3DModel(**plan.arguments)).state_dict()
 
 
 def stored_transformer(
@@ -90,41 +92,6 @@ def stored_adapter(source: ModelSource) -> StoredTensors | JoinedTensors:
     return JoinedTensors(StoredTensors(fuser, fuser_name), StoredTensors(extractor, extractor_name))
 
 
-class JoinedTensors(Mapping[str, TensorInfo]):
-    """Two sets of stored tensors, read one after the other."""
-
-    def __init__(self, *parts: StoredTensors):
-        self._parts = parts
-        self._infos = {key: info for part in parts for key, info in part.items()}
-
-    def __getitem__(self, key: str) -> TensorInfo:
-        return self._infos[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._infos)
-
-    def __len__(self) -> int:
-        return len(self._infos)
-
-    def __repr__(self) -> str:
-        return " + ".join(map(repr, self._parts))
-
-    def read(self) -> Iterator[tuple[str, torch.Tensor]]:
-        for part in self._parts:
-            yield from part.read()
-
-
-def comfy_name(name: str) -> str:
-    """Name in a transformer file of ComfyUI's own CogVideoX -> diffusers' name."""
-    name = name.replace("time_embedding_linear_", "time_embedding.linear_")
-    name = name.replace("ofs_embedding_linear_", "ofs_embedding.linear_")
-    first, _, rest = name.partition(".")
-    if first != "blocks":
-        return name
-    layer, part, tail = rest.split(".", 2)
-    return f"transformer_blocks.{layer}.{_COMFY_PARTS.get(part, part)}.{tail}"
-
-
 def _base_rename(source: ModelSource, plan: TransformerPlan):
     if source.base.is_dir():
         return None
@@ -134,7 +101,7 @@ def _base_rename(source: ModelSource, plan: TransformerPlan):
 
     def rename(name: str) -> str:
         name = name.removeprefix(prefix)
-        return comfy_name(name) if is_comfy else name
+        return diffusers_name(name) if is_comfy else name
 
     return rename
 

@@ -77,7 +77,7 @@ class StoredTensors(Mapping[str, TensorInfo]):
             wanted = [(key, name, info) for key, (home, name, info) in self._entries.items() if home == path]
             if not wanted:
                 continue
-            with _opened(path) as file:
+            with opened(path) as file:
                 for key, name, info in wanted:
                     yield key, self._read(key, name, info, path, file)
 
@@ -101,9 +101,33 @@ class StoredTensors(Mapping[str, TensorInfo]):
         if home == path:
             scale = file.get_tensor(name)
         else:
-            with _opened(home) as other:
+            with opened(home) as other:
                 scale = other.get_tensor(name)
         return scale.to(torch.float32)
+
+
+class JoinedTensors(Mapping[str, TensorInfo]):
+    """Two sets of stored tensors, read one after the other."""
+
+    def __init__(self, *parts: StoredTensors):
+        self._parts = parts
+        self._infos = {key: info for part in parts for key, info in part.items()}
+
+    def __getitem__(self, key: str) -> TensorInfo:
+        return self._infos[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._infos)
+
+    def __len__(self) -> int:
+        return len(self._infos)
+
+    def __repr__(self) -> str:
+        return " + ".join(map(repr, self._parts))
+
+    def read(self) -> Iterator[tuple[str, torch.Tensor]]:
+        for part in self._parts:
+            yield from part.read()
 
 
 class LoadedTensors(Mapping[str, TensorInfo]):
@@ -214,7 +238,8 @@ def _cast(tensor: torch.Tensor, dtype: torch.dtype | None, keep: bool) -> torch.
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def opened(path: Path) -> Iterator[Any]:
+    """A safetensors file to read tensors from; CheckpointError if it cannot be read."""
     try:
         with safe_open(str(path), framework="pt") as file:
             yield file
