@@ -40,6 +40,9 @@ export function importTrajectories(value, canvas, { name = '' } = {}) {
   const { width, height, frames, fps } = { ...DEFAULT_CANVAS, ...canvas };
   const data = typeof value === 'string' ? readText(value) : plainCopy(value ?? null, 'The coordinate list');
   if (isObject(data)) {
+    if (isWorkflow(data)) {
+      throw new DocumentError('This is a ComfyUI workflow, not a drawing; drop it on an empty place of the graph.');
+    }
     if ('version' in data || 'tracks' in data) {
       return fitted(parseDocument(data, { width, height, frames, fps }), { width, height, frames, fps });
     }
@@ -57,6 +60,16 @@ export function importTrajectories(value, canvas, { name = '' } = {}) {
     return raw.timed ? timedTrack(places, look, frames) : spline(places, look, index);
   });
   return { version: 1, width, height, frames, fps, tracks };
+}
+
+/**
+ * Whether it is a workflow as ComfyUI saves or exports it.
+ * @param {Record<string, unknown>} data
+ */
+function isWorkflow(data) {
+  if (Array.isArray(data.nodes) && Array.isArray(data.links)) return true;
+  const values = Object.values(data);
+  return values.length > 0 && values.every((value) => isObject(value) && 'class_type' in value);
 }
 
 /**

@@ -135,7 +135,7 @@ export class Clipboard {
   /**
    * Files that were dropped, pasted or picked.
    * @param {File[]} files
-   * @returns {boolean} whether any of them is for us
+   * @returns {boolean} whether any of them is for us; videos, among others, are ComfyUI's, which reads workflows from them
    */
   useFiles(files) {
     const { text, say } = this.intake;
@@ -194,9 +194,8 @@ export class Clipboard {
   #onDrop(event) {
     this.element.removeAttribute('data-drop');
     const files = [...(event.dataTransfer?.files ?? [])];
-    if (!files.length) return;
+    if (!this.useFiles(files)) return;
     event.preventDefault();
     event.stopPropagation();
-    if (!this.useFiles(files)) this.intake.say(this.intake.text('clipboard.unknown'), 'warn');
   }
 }

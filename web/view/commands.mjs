@@ -3,6 +3,7 @@
  * also that of its icon, and `command.<name>` is the key of its label.
  */
 
+import { NOTHING } from '../core/selection.mjs';
 import { editCommands } from './commands-edit.mjs';
 import { optionsOf, setOptions } from './options.mjs';
 
@@ -79,7 +80,9 @@ function toolCommands({ store, text, say }, define) {
   const tools = [['select', 'V'], ['draw', 'D'], ['freehand', 'F'], ['static', 'S'], ['pan', 'H']];
   for (const [tool, key] of tools) {
     define(tool, [key], () => {
-      store.set({ tool });
+      // A stroke is done when it is drawn; drawing by points begins something else after it.
+      const done = store.tool === 'freehand' && tool === 'draw';
+      store.set(done ? { tool, selection: NOTHING } : { tool });
       say(text(`command.${tool}`));
     }, { checked: () => store.tool === tool });
   }

@@ -7,13 +7,16 @@
 
 const TAP_MS = 350;
 
+/** ComfyUI's, and the browser's, that nobody means for a field: run, save, open. */
+const HOSTS_KEYS = /^Mod\+(?:Alt\+)?(?:Shift\+)?(?:Enter|S|O)$/;
+
 /**
  * Whether an event comes from a field that text is typed into.
  * @param {Event} event
  */
 export function isTyping(event) {
   const target = event.composedPath()[0];
-  if (target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
+  if (target instanceof HTMLTextAreaElement) return true;
   return target instanceof HTMLInputElement && !['checkbox', 'radio', 'button', 'range', 'color', 'file'].includes(target.type);
 }
 
@@ -24,6 +27,17 @@ export function isTyping(event) {
 export function keyName(event) {
   const key = event.key === ' ' ? 'Space' : event.key.length === 1 ? event.key.toUpperCase() : event.key;
   return `${event.ctrlKey || event.metaKey ? 'Mod+' : ''}${event.altKey ? 'Alt+' : ''}${event.shiftKey ? 'Shift+' : ''}${key}`;
+}
+
+/**
+ * Keeps a key that is typed into a field, or chosen with in a list, from ComfyUI, unless it is one of ComfyUI's own.
+ * @param {KeyboardEvent} event
+ * @returns {boolean} whether it was kept; what was typed must be taken before one that was not
+ */
+export function keepKey(event) {
+  const kept = !HOSTS_KEYS.test(keyName(event));
+  if (kept) event.stopPropagation();
+  return kept;
 }
 
 export class Keyboard {
@@ -65,7 +79,9 @@ export class Keyboard {
 
   /** @param {KeyboardEvent} event */
   #down(event) {
-    if (isTyping(event)) return event.stopPropagation();
+    if (isTyping(event)) return void keepKey(event);
+    // A list has letters and arrows of its own, and no undo.
+    if (event.composedPath()[0] instanceof HTMLSelectElement && !keyName(event).startsWith('Mod+')) return void keepKey(event);
     if (['Alt', 'Control', 'Meta', 'Shift'].includes(event.key)) return this.stage.input.modifiers(event);
     if (event.isComposing) return;
     const onStage = event.composedPath()[0] === this.stage.element;
@@ -106,7 +122,7 @@ export class Keyboard {
 
   /** @param {KeyboardEvent} event */
   #up(event) {
-    if (isTyping(event)) return event.stopPropagation();
+    if (isTyping(event)) return void keepKey(event);
     if (['Alt', 'Control', 'Meta', 'Shift'].includes(event.key)) this.stage.input.modifiers(event);
     if (event.key.startsWith('Arrow')) this.#release();
     if (event.key !== ' ' || this.spaceSince < 0) return;

@@ -135,7 +135,6 @@ export const STAGE_TEXTS = Object.freeze({
   'clipboard.pasted': '{count} tracks added',
   'clipboard.empty': 'The clipboard holds no drawing.',
   'clipboard.nothing': 'There are no tracks in it.',
-  'clipboard.unknown': 'Only pictures and drawings (.json, .txt) can be dropped here.',
 
   // Background picture
   'background.title': 'Background picture',

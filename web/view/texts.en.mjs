@@ -124,8 +124,6 @@ export const TEXTS = Object.freeze({
   'inspector.alignBottom': 'Align bottom',
   'inspector.distributeX': 'Distribute horizontally',
   'inspector.distributeY': 'Distribute vertically',
-  'inspector.reverse': 'Reverse direction',
-  'inspector.close': 'Close loop',
   'inspector.locked': 'This track is locked.',
 
   // Timeline

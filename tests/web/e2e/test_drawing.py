@@ -88,3 +88,21 @@ def test_the_mouse_is_right_at_every_zoom_of_the_graph(editor, scale):
     moved = [[(0.3, 0.35), (0.7, 0.5)], tracks[1]]
     assert_drawn(editor.document(node), editor.stage(), moved)
     editor.picture(PICTURES, f"zoom_{round(scale * 100)}")
+
+
+def test_the_toolbar_fits_whatever_width_it_had_before(editor):
+    node = editor.new_editor(size=(620, 700))
+    widths = """() => {
+        const bar = document.querySelector('.tora2-trajectory-editor')?.shadowRoot?.querySelector('.toolbar')
+            ?? document.querySelector('.tora2-trajectory-editor .toolbar')
+        return [bar.scrollWidth, bar.clientWidth]
+    }"""
+    resize = """([id, width]) => {
+        app.graph.getNodeById(id).setSize([width, 700])
+        app.graph.setDirtyCanvas(true, true)
+    }"""
+    for width in (650, 660, 670, 560, 680):
+        editor.page.evaluate(resize, [node, width])
+        editor.page.wait_for_timeout(300)
+        wanted, there = editor.page.evaluate(widths)
+        assert wanted <= there, (width, wanted, there)

@@ -41,3 +41,16 @@ test('what is pasted lies beside its original, what is dropped where it was', ()
     assert.ok(Math.abs(places(store)[1][0] - wanted) < 1e-6);
   }
 });
+
+test('what is dropped and is no picture, drawing or text goes on to ComfyUI', () => {
+  const store = new Store(drawing([]));
+  const element = Object.assign(new EventTarget(), { removeAttribute() {}, setAttribute() {} });
+  new Clipboard(element, { store, host: {}, text: (key) => key, say() {} });
+  const drop = (file) => {
+    const event = Object.assign(new Event('drop', { cancelable: true }), { dataTransfer: { files: [file] } });
+    element.dispatchEvent(event);
+    return event.defaultPrevented;
+  };
+  assert.equal(drop({ name: 'result.mp4', type: 'video/mp4' }), false);
+  assert.equal(drop({ name: 'path.txt', type: 'text/plain', size: 3, text: async () => '[]' }), true);
+});

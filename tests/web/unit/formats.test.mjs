@@ -120,3 +120,11 @@ test('a track that ends early has fewer points for ATI, and none off the canvas 
   assert.equal(Math.max(...places.map((/** @type {any} */ place) => place.x)), 719);
   assert.equal(Math.max(...places.map((/** @type {any} */ place) => place.y)), 479);
 });
+
+test('a workflow is named as what it is', () => {
+  const api = { 1: { class_type: 'Tora2LoadModel', inputs: {} }, 2: { class_type: 'Tora2Sampler', inputs: {} } };
+  for (const workflow of [{ version: 0.4, nodes: [], links: [] }, api]) {
+    assert.throws(() => importTrajectories(JSON.stringify(workflow), CLIP), /This is a ComfyUI workflow, not a drawing; drop it/);
+  }
+  assert.throws(() => importTrajectories({ points: 3 }, CLIP), (error) => !/workflow/.test(error.message));
+});

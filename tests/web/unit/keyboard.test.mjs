@@ -3,7 +3,7 @@ import test from 'node:test';
 
 import { Store } from '../../../web/core/store.mjs';
 import { runForKey } from '../../../web/host/undo.mjs';
-import { Keyboard } from '../../../web/view/keyboard.mjs';
+import { Keyboard, keepKey } from '../../../web/view/keyboard.mjs';
 import { cycle } from '../../../web/view/tools/candidates.mjs';
 import { drawing, track } from './helpers.mjs';
 
@@ -78,4 +78,33 @@ test('Tab goes through what is under the pointer and then on, both ways', () => 
   store.set({ selection: { tracks: [1], points: [] } });
   assert.deepEqual(tab(back), [true, 2]);
   assert.equal(keys({ cycle: (step) => cycle({ store, hits: () => [] }, {}, step) }).press('Tab'), false);
+});
+
+test('a field keeps what is typed into it from ComfyUI, but not run, save and open', () => {
+  const reaches = (key, held = {}) => {
+    let stopped = false;
+    keepKey({ key, ...held, stopPropagation: () => { stopped = true; } });
+    return !stopped;
+  };
+  for (const key of ['a', 'Delete', 'Enter', 'ArrowLeft', '1']) assert.equal(reaches(key), false, key);
+  for (const key of ['a', 'c', 'v', 'x', 'z']) assert.equal(reaches(key, { ctrlKey: true }), false, key);
+  for (const key of ['Enter', 's', 'o']) assert.equal(reaches(key, { metaKey: true }), true, key);
+  assert.equal(reaches('Enter', { ctrlKey: true, shiftKey: true }), true);
+});
+
+test('a list keeps its letters and leaves undo to the editor', () => {
+  const element = new HTMLSelectElement();
+  const { press, ran } = keys();
+  const within = (key, held) => {
+    const path = Event.prototype.composedPath;
+    Event.prototype.composedPath = () => [element];
+    try {
+      return press(key, held);
+    } finally {
+      Event.prototype.composedPath = path;
+    }
+  };
+  assert.equal(within('d'), false);
+  assert.equal(within('z', { ctrlKey: true }), true);
+  assert.deepEqual(ran, ['undo']);
 });

@@ -1,11 +1,11 @@
 /** Fields of the selected tracks: name, colour, kind, interpolation, easing, visibility; and what they measure. */
 
 import { PALETTE } from '../../core/document.mjs';
-import { closeLoop, renameTrack, reverse, setTrack } from '../../core/edits.mjs';
+import { renameTrack, setTrack } from '../../core/edits.mjs';
 import { curveOf } from '../../core/geometry.mjs';
 import { keysOf } from '../../core/sampling.mjs';
 import { activeTrack } from '../../core/selection.mjs';
-import { button, element, row, select, setText, setValue, shown, text } from './controls.mjs';
+import { element, row, select, setText, setValue, shown, text } from './controls.mjs';
 import { easingChoices } from './easings.mjs';
 import { same } from './inspect-points.mjs';
 import { nameField } from './name-field.mjs';
@@ -60,17 +60,9 @@ export function trackSection({ store, host }) {
     label: say('inspector.end'), min: 0,
     change: (value, merge) => set('step.visibility', { end: value }, merge), clear: () => set('step.visibility', { end: null }),
   });
-  const backwards = button({
-    label: say('inspector.reverse'), icon: 'reverse',
-    run: () => store.edit(say('step.reverse'), (document) => store.selection.tracks.reduce(reverse, document)),
-  });
-  const close = button({
-    label: say('inspector.close'), icon: 'closeLoop',
-    run: () => store.edit(say('step.close'), (document) => store.selection.tracks.reduce(closeLoop, document)),
-  });
   const heading = element('h3');
   const info = element('p', { class: 'info' });
-  const nameRow = row(say('tracks.nameShort'), color.element, name.input, backwards, close);
+  const nameRow = row(say('tracks.nameShort'), color.element, name.input);
   const moving = [row(say('interpolation.label'), interpolation), row(say('easing.label'), easing)];
   const visible = row(say('inspector.visible'), element('span', { class: 'pair' }, start.element, end.element));
   const section = element('div', { class: 'section' }, heading, nameRow, row(say('kind.label'), kind),
@@ -86,6 +78,7 @@ export function trackSection({ store, host }) {
     setText(heading, single ? say('inspector.track') : say('inspector.tracks', { count: tracks.length }));
     name.input.disabled = !single;
     name.set(single ? active.name : '');
+    name.input.placeholder = single ? '' : say('common.mixed');
     color.set(active.color, say('tracks.color', { name: shown(active.name) }));
     setValue(kind, same(tracks.map((track) => track.kind)) ?? '');
     setValue(interpolation, same(tracks.map((track) => track.interpolation)) ?? '');
@@ -103,7 +96,6 @@ export function trackSection({ store, host }) {
     for (const control of [kind, interpolation, easing, start.input, end.input]) {
       if (control.disabled !== locked) control.disabled = locked;
     }
-    backwards.disabled = close.disabled = locked || still;
     setText(info, locked ? say('inspector.locked') : single && !still ? measured(active) : '');
     info.hidden = !info.textContent;
   }

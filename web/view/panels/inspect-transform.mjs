@@ -130,7 +130,7 @@ export function transformSection({ store, host }) {
   const section = element('div', { class: 'section' }, heading,
     row(say('inspector.move'), element('span', { class: 'pair' }, moveX.element, moveY.element)), ...several,
     row(say('inspector.alignTo'), target),
-    row('', element('span', { class: 'buttons' }, ...aligning, ...distributing)));
+    element('span', { class: 'buttons' }, ...aligning, ...distributing));
 
   function show() {
     const { document, selection } = store;

@@ -1,6 +1,7 @@
 /** A field for a track's name that offers the entities of the graph, each with its reference picture. */
 
 import { MAX_NAME } from '../../core/drawing.mjs';
+import { keepKey } from '../keyboard.mjs';
 import { element, setAttribute, shown, text } from './controls.mjs';
 import { icon } from './icons.mjs';
 import { place } from './popover.mjs';
@@ -124,6 +125,7 @@ export function nameField(options) {
     options.done?.();
   });
   input.addEventListener('keydown', (event) => {
+    if (event.key !== 'Tab' && !keepKey(event)) return take(input.value);
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) {
       open();
@@ -137,7 +139,6 @@ export function nameField(options) {
       input.blur();
       event.preventDefault();
     }
-    if (event.key !== 'Tab') event.stopPropagation();
   });
 
   return {

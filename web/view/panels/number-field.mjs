@@ -1,5 +1,6 @@
 /** A field for a number: typed, changed by arrow keys, or by dragging its caption sideways. */
 
+import { keepKey } from '../keyboard.mjs';
 import { element, gestureKey, setAttribute } from './controls.mjs';
 
 const PIXELS_PER_STEP = 4;
@@ -88,6 +89,8 @@ export function numberField(options) {
   }
 
   input.addEventListener('keydown', (event) => {
+    if (event.key === 'Tab') return;
+    if (!keepKey(event)) return accept();
     const direction = { ArrowUp: 1, ArrowDown: -1 }[event.key];
     if (direction) {
       if (!event.repeat) {
@@ -104,11 +107,7 @@ export function numberField(options) {
       event.preventDefault(); // or the browser would close the window around it
       show(value);
       input.blur();
-    } else if (event.key !== 'Tab') {
-      event.stopPropagation();
-      return;
-    } else return;
-    event.stopPropagation();
+    }
   });
   input.addEventListener('keyup', (event) => {
     if (event.key === 'ArrowUp' || event.key === 'ArrowDown') settle();

@@ -41,7 +41,9 @@ export function openPopover(anchor, content, options) {
   home.append(panel);
   const presses = new AbortController();
   const close = () => {
+    const inside = panel.contains(activeElement(panel));
     if (panel.isConnected) panel.hidePopover();
+    if (inside) anchor.focus({ preventScroll: true }); // `toggle` comes later than the next key
     presses.abort();
   };
   if (options.at) {

@@ -164,8 +164,8 @@ const INSPECTOR = `
 .row { display: flex; align-items: center; gap: 6px; margin-bottom: 5px; min-height: var(--t-size); }
 .row > .caption { flex: 0 0 72px; color: var(--t-soft); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .row > .pair { flex: 1; display: flex; gap: 6px; min-width: 0; }
-.row .button.square { background: var(--t-field); }
-.row .buttons { display: flex; gap: 3px; flex-wrap: wrap; }
+.row .button.square, .buttons .button.square { background: var(--t-field); }
+.section .buttons { display: flex; justify-content: space-between; gap: 3px; margin-bottom: 5px; }
 `;
 
 const TIMELINE = `
@@ -176,6 +176,10 @@ const TIMELINE = `
 .transport .select { flex: 0 0 auto; height: 24px; }
 @container (max-width: 560px) { .transport .rare { display: none; } }
 @container (max-width: 460px) { .transport .optional { display: none; } }
+@media (pointer: coarse) {
+  @container (max-width: 640px) { .transport .rare { display: none; } }
+  @container (max-width: 540px) { .transport .optional { display: none; } }
+}
 .transport .spring { flex: 1; }
 .time { position: relative; flex: 1; min-height: 0; display: flex; flex-direction: column; border-top: 1px solid var(--t-line); }
 .time canvas { display: block; touch-action: none; }

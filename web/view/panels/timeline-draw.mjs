@@ -15,6 +15,8 @@ const BAR = 14;
 const KEY = 5;
 /** How far outside its frame a handle of the visible range stands. */
 export const HANDLE = 9;
+/** Where a lane's name begins, behind its colour. */
+const NAME = 23;
 const MAX_SPARK_FRAMES = 2000;
 const FONT = '11px Inter, system-ui, "Segoe UI", Roboto, "Noto Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif';
 
@@ -323,6 +325,20 @@ function drawName(context, lane, facts, scale, colors, middle) {
   context.textAlign = 'left';
   context.textBaseline = 'middle';
   context.fillStyle = lane.selected ? colors.text : colors.soft;
-  context.fillText(facts.name, 23, middle + 0.5);
+  context.fillText(shortened(context, facts.name, scale.head - 6 - NAME), NAME, middle + 0.5);
   context.restore();
 }
+
+/**
+ * The text, or its beginning and an ellipsis where it is wider than that.
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} text
+ * @param {number} width
+ */
+function shortened(context, text, width) {
+  if (context.measureText(text).width <= width) return text;
+  const characters = [...text];
+  while (characters.length > 1 && context.measureText(`${characters.join('')}…`).width > width) characters.pop();
+  return `${characters.join('').trimEnd()}…`;
+}
+

@@ -79,7 +79,7 @@ export function createToolbar({ host, commands }, groups, icons = {}) {
   function fit() {
     const width = bar.clientWidth;
     if (!width) return;
-    for (const item of items) item.element.hidden = false;
+    for (const item of items) item.element.hidden = item.group.hidden = false; // of the last time, or they measure as nothing
     more.hidden = true;
     if (bar.scrollWidth > width) {
       more.hidden = false;
