@@ -7,13 +7,12 @@ from comfy_api.latest import io
 
 from ..tora2.conditions import Entity
 from ..tora2.errors import ConditionError
-from ..tora2.personalization.encoders import needed_encoders
+from ..tora2.personalization.encoders import KINDS, needed_encoders
 from ..tora2.personalization.extractor import NO_PERSONALIZATION
 from ..tora2.personalization.preparation import entity_mask
 from . import host, sockets
 
 MAX_ENTITIES = 16
-KINDS = ("auto", "human", "object")
 MASKS = ("auto", "entity", "background")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
 import logging
 import sys
 
@@ -28,12 +27,10 @@ TALKATIVE = ("torchao", "torch.utils._pytree", "diffusers.quantizers.torchao.tor
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """One subcommand per module of tora2/cli that exists."""
+    """One subcommand per module of tora2/cli."""
     parser = argparse.ArgumentParser(prog="python -m tora2", description="Tora2 without ComfyUI.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
-        if importlib.util.find_spec(f"{__package__}.cli.{name}") is None:
-            continue
         module = importlib.import_module(f".cli.{name}", __package__)
         command = commands.add_parser(
             name,

@@ -26,7 +26,9 @@ class BindingConfig:
     """Sizes of the binding; the defaults are those of the 5B model.
 
     Attributes:
-        variant: a row of the paper's Table 3: ``gated`` self-attention, ``linear`` projection, or ``none``.
+        variant: a row of the paper's Table 3: ``gated`` self-attention, ``linear`` projection of each token with the
+            pooled others, or ``none``. The linear one keeps gates and painting too, so that it begins as exactly Tora;
+            what the two rows differ in is attention against pooling.
         width: d, common width of the three kinds of token.
         layers, heads: of the self-attention.
         footprint: standard deviation of the painted Gaussian in cells of the motion map (16 px at full size).

@@ -7,8 +7,12 @@ T' latent frames = (T - 1) / 4 + 1, H'xW' latent size, h x w = H'/2 x W'/2 patch
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+
+TEMPORAL_COMPRESSION = 4
+SPATIAL_COMPRESSION = 8
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,23 @@ class VideoSize:
     frames: int
     height: int
     width: int
+
+    @classmethod
+    def of_latents(cls, frames: int, height: int, width: int) -> VideoSize:
+        return cls((frames - 1) * TEMPORAL_COMPRESSION + 1, height * SPATIAL_COMPRESSION, width * SPATIAL_COMPRESSION)
+
+    @classmethod
+    def trained(cls, config: Any) -> VideoSize:
+        """What a CogVideoX transformer was trained on, by its config."""
+        return cls(
+            config.sample_frames, config.sample_height * SPATIAL_COMPRESSION, config.sample_width * SPATIAL_COMPRESSION
+        )
+
+    @property
+    def latent(self) -> tuple[int, int, int]:
+        """Latent frames T', rows H', columns W' of CogVideoX's VAE: the first frame by itself, then four at a time."""
+        frames = (self.frames - 1) // TEMPORAL_COMPRESSION + 1
+        return frames, self.height // SPATIAL_COMPRESSION, self.width // SPATIAL_COMPRESSION
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from checkpoint_files import (
@@ -17,6 +19,7 @@ from tora2.checkpoints.discovery import find_models
 from tora2.checkpoints.folders import ModelFolders
 from tora2.checkpoints.headers import read_header
 from tora2.checkpoints.loading import load
+from tora2.checkpoints.missing import why_missing
 from tora2.checkpoints.saving import describe_adapter, save_adapter
 from tora2.dit.transformer import is_adapter_key
 
@@ -164,3 +167,60 @@ def test_1_5_and_fun_are_not_offered(tmp_path):
     write_config(cog / "CogVideoX1.5-5B" / "transformer", patch_size_t=2)
     write_config(cog / "CogVideoX-Fun" / "transformer", in_channels=33)
     assert find_models([tmp_path]) == {}
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+def safetensors_with(header: str) -> bytes:
+    return len(header).to_bytes(8, "little") + header.encode() + bytes(64)
+
+
+def entry(shape) -> str:
+    return json.dumps({"dtype": "F32", "shape": shape, "data_offsets": [0, 4]})
+
+
+NAMES = ("patch_embed.text_proj.weight", "transformer_blocks.0.norm1.linear.weight")
+BASE = {"in_channels": None, "out_channels": [], "num_layers": "x", "inner_dim": {}}
+ADAPTER = json.dumps({"format": 1, "base": BASE})
+HOSTILE = {
+    "a deep config": ("CogVideo/x/transformer/config.json", DEEP.encode()),
+    "an endless number": (
+        "CogVideo/x/transformer/config.json",
+        b'{"_class_name": "CogVideoXTransformer3DModel", "num_layers": 1e400}',
+    ),
+    "a deep header": ("diffusion_models/x.safetensors", safetensors_with('{"a": ' + DEEP + "}")),
+    "metadata that are a list": ("diffusion_models/x.safetensors", safetensors_with('{"__metadata__": [1]}')),
+    "metadata that are numbers": ("tora2/adapters/x.safetensors", safetensors_with('{"__metadata__": {"tora2": 1}}')),
+    "shapes that are words": (
+        "diffusion_models/x.safetensors",
+        safetensors_with("{" + ", ".join(f'"{name}": {entry(["a", "b"])}' for name in NAMES) + "}"),
+    ),
+    "shapes below nothing": (
+        "diffusion_models/x.safetensors",
+        safetensors_with("{" + ", ".join(f'"{name}": {entry([-1, -1])}' for name in NAMES) + "}"),
+    ),
+    "an adapter's deep config": (
+        "tora2/adapters/x.safetensors",
+        safetensors_with(json.dumps({"__metadata__": {"tora2": DEEP}})),
+    ),
+    "an adapter for nothing": (
+        "tora2/adapters/x.safetensors",
+        safetensors_with(json.dumps({"__metadata__": {"tora2": ADAPTER}})),
+    ),
+    "a deep index": ("CogVideo/x/transformer/diffusion_pytorch_model.safetensors.index.json", DEEP.encode()),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_one_bad_file_hides_no_model(models, case):
+    """ComfyUI asks for the models when it builds the node's schema: what escapes here makes the node vanish."""
+    before = list(find_models([models]))
+    name, content = HOSTILE[case]
+    path = models / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    if path.name.endswith(".index.json"):
+        (path.parent / "config.json").write_text(json.dumps({"_class_name": "CogVideoXTransformer3DModel"}))
+    assert set(before) <= set(find_models([models]))
+    why_missing("x", [models])

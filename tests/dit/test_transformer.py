@@ -7,7 +7,7 @@ from tora2.conditions import VideoSize
 from tora2.dit import Tora2Transformer3DModel
 from tora2.dit.transformer import is_adapter_key
 from tora2.errors import ConditionError
-from tora2.stages.denoising import rotary_tables
+from tora2.stages.prediction import rotary_tables
 
 SIZE = VideoSize(17, 128, 128)
 

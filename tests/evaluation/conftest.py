@@ -73,6 +73,20 @@ def dino_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def first_dino_folder(tmp_path_factory):
+    from transformers import ViTConfig, ViTModel
+
+    folder = tmp_path_factory.mktemp("first-dino")
+    torch.manual_seed(0)
+    config = ViTConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=32, patch_size=16
+    )
+    ViTModel(config, add_pooling_layer=False).save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text(json.dumps({"size": 32}))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def detector_folder(tmp_path_factory):
     from transformers import BertConfig, GroundingDinoConfig, GroundingDinoForObjectDetection, SwinConfig
 

@@ -52,11 +52,26 @@ def test_dino_gives_one_vector_whatever_the_shape(dino_folder):
     assert dino(PICTURES[:1, :, :20, :30]).shape == (1, 16)
 
 
+def test_the_first_dino_gives_its_normalised_class_token(first_dino_folder):
+    from transformers import ViTModel
+
+    dino = DinoEncoder(first_dino_folder)
+    model = ViTModel.from_pretrained(first_dino_folder, add_pooling_layer=False).eval()
+    pixels = torch.nn.functional.interpolate(PICTURES, (32, 32), mode="bicubic", antialias=True).clamp(0, 1)
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    with torch.no_grad():
+        wanted = model(pixel_values=(pixels - mean) / std).last_hidden_state[:, 0]
+    torch.testing.assert_close(dino(PICTURES), wanted, atol=1e-3, rtol=1e-3)
+
+
 def test_the_surest_box_above_the_threshold_is_taken(detector_folder):
     detector, asked = GroundingDetector(detector_folder, threshold=0.4), []
     boxes = torch.tensor([[[0.5, 0.5, 0.2, 0.2], [0.25, 0.5, 0.5, 1.2], [0.9, 0.9, 0.1, 0.1]]])
+    # Begin, "red", "fox", full stop, end: only the words count, and both of them.
     logits = torch.full((1, 3, 16), -torch.inf)
-    logits[0, :, 1] = torch.tensor([0.0, 2.0, -3.0])
+    logits[0, :, 1] = torch.tensor([3.0, 2.0, -3.0])
+    logits[0, :, 2] = torch.tensor([-9.0, 2.0, -3.0])
+    logits[0, 2, [0, 3, 4]] = 9.0
 
     def model(pixel_values, input_ids, **rest):
         asked.append((tuple(pixel_values.shape), detector.tokenizer.decode(input_ids[0])))
@@ -82,7 +97,7 @@ def test_wrong_folders_get_one_sentence(clip_folder, dino_folder, tmp_path):
         ClipEncoder(dino_folder)
     with pytest.raises(EncoderError, match="holds 'clip': give one that holds a Grounding DINO"):
         GroundingDetector(clip_folder)
-    with pytest.raises(EncoderError, match="DINOv2"):
+    with pytest.raises(EncoderError, match="holds 'clip': give one that holds a DINO"):
         DinoEncoder(clip_folder)
 
 

@@ -22,26 +22,23 @@ def test_text_similarity_is_the_mean_over_frames():
     assert metrics.text_similarity(video, "red", mean_colour, lambda text: torch.tensor([[5.0, 0, 0]])) == 0.75
 
 
-def test_video_similarity_compares_frame_with_frame():
+def test_video_similarity_compares_every_frame_with_every_other():
     video = plain(RED, GREEN)
-    assert metrics.video_similarity(video, video, mean_colour) == pytest.approx(1.0)
-    assert metrics.video_similarity(video, plain(GREEN, RED), mean_colour) == 0.0
-    assert metrics.video_similarity(video, plain(RED, RED, GREEN, GREEN), mean_colour) == pytest.approx(1.0)
+    assert metrics.video_similarity(video, plain(GREEN, RED, RED), mean_colour) == pytest.approx(0.5)
+    assert metrics.video_similarity(plain(RED), plain(RED, RED, RED, GREEN), mean_colour) == pytest.approx(0.75)
+    assert metrics.video_similarity(plain(RED), plain(BLUE), mean_colour) == 0.0
 
 
-def test_subject_similarity_takes_entities_alike_whatever_their_number_of_segments():
+def test_what_a_video_does_not_show_counts_nothing():
     references = [plain(RED)[0], plain(GREEN, size=6)[0]]
-    segments = [[plain(RED)[0]] * 9, [plain(BLUE, size=3)[0]]]
-    assert metrics.subject_similarity(references, segments, mean_colour) == pytest.approx(0.5)
-    assert metrics.found(segments, 9) == pytest.approx(10 / 18)
-
-
-def test_what_was_not_found_is_left_out():
-    references = [plain(RED)[0], plain(GREEN)[0]]
-    assert metrics.face_similarity(references, [[plain(RED)[0]], []], mean_colour) == pytest.approx(1.0)
-    assert math.isnan(metrics.face_similarity(references, [[], []], mean_colour))
+    segments = [[plain(RED)[0]] * 4, [plain(BLUE, size=3)[0]] + [plain(GREEN, size=3)[0]] * 2]
+    assert metrics.gallery_similarity(references, segments, mean_colour, 4) == pytest.approx((4 + 2) / 8)
+    assert metrics.gallery_similarity(references, segments, mean_colour, 8) == pytest.approx((4 + 2) / 16)
+    assert metrics.found(segments, 8) == pytest.approx(7 / 16)
+    assert metrics.gallery_similarity(references, [[], []], mean_colour, 8) == 0
+    assert math.isnan(metrics.gallery_similarity([], [], mean_colour, 8)), "nobody was asked for"
     with pytest.raises(ValueError, match="2 references"):
-        metrics.face_similarity(references, [[]], mean_colour)
+        metrics.gallery_similarity(references, [[]], mean_colour, 8)
 
 
 def paths() -> torch.Tensor:

@@ -8,7 +8,7 @@ from small_models import document, scheduler, text_encoder, tokenizer, trained, 
 from tora2.conditions import VideoSize
 from tora2.errors import ConditionError
 from tora2.stages import bind_entities, denoise, encode_motion, encode_text, resolve_size
-from tora2.stages.prediction import modulation_bytes
+from tora2.stages.prediction import kept_bytes
 from tora2.trajectories import parse_document
 
 SIZE = VideoSize(17, 128, 128)
@@ -154,4 +154,4 @@ def test_sizes(model, conditioning, caplog):
 def test_modulation_bytes_are_what_is_kept(model, conditioning):
     kept = model.motion_modulations(conditioning.motion_maps, 5)
     measured = sum(tensor.numel() * tensor.element_size() for pair in kept for tensor in pair)
-    assert modulation_bytes(model, conditioning.motion_maps) == measured
+    assert kept_bytes(model, conditioning.motion_maps) == measured

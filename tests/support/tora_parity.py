@@ -85,7 +85,7 @@ def case(kind: str) -> dict[str, torch.Tensor]:
 
 def rotary():
     from tora2.conditions import VideoSize
-    from tora2.stages.denoising import rotary_tables
+    from tora2.stages.prediction import rotary_tables
 
     config = types.SimpleNamespace(**BASE, patch_size=2, patch_size_t=None)
     size = VideoSize(FRAMES, HEIGHT, WIDTH)

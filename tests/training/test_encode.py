@@ -138,6 +138,30 @@ def test_objects_need_no_insightface(samples, tmp_path, monkeypatch):
     assert encode_samples(settings(folder, tmp_path / "data", tmp_path / "out"), say=said.append) == 1, said
 
 
+def test_a_first_frame_is_encoded_by_itself_and_with_noise(encoded):
+    shards = Shards(encoded)
+    frames = shards.batch([0, 1])["first_frame"]
+    assert frames.shape == (2, 1, 16, 8, 8)
+    clip = shards.batch([0, 1])["latents"][:, :1]
+    assert 0.01 < (frames - clip).abs().mean() < 0.5, "nearly the clip's own, which is blue and without noise"
+    assert not torch.equal(frames[0], frames[1]), "each has its own noise"
+
+
+def test_a_model_without_room_for_a_first_frame_has_none(samples, tmp_path):
+    folder = tmp_path / "samples"
+    write_loose(folder, "a", sample(frames=9, height=64, width=64))
+    model = {"transformer": SMALLER | {"in_channels": 16}, "scratch": True}
+    assert encode_samples(settings(folder, tmp_path / "data", tmp_path / "out", **model)) == 1
+    assert "first_frame" not in load_file(tmp_path / "data" / "00000000.safetensors")
+
+
+def test_shards_of_other_features_are_not_trained_on(samples, encoded, tmp_path):
+    small = {"personalization_config": TRANSFORMER["personalization_config"] | {"variant": "dino+reid"}}
+    config = settings(samples, encoded, tmp_path, transformer=SMALLER | small, scratch=True)
+    with pytest.raises(TrainingError, match=r"variant` dpe, and this run has dino\+reid: encode the samples for it"):
+        train(config)
+
+
 def test_text_states_instead_of_ids(samples, tmp_path):
     encode_samples(settings(samples, tmp_path, tmp_path / "out", train_text_encoder=False), say=lambda line: None)
     shards = Shards(tmp_path)

@@ -92,3 +92,37 @@ def test_a_sketch_of_files(tmp_path):
     assert labels.files_sketch(tmp_path / "a") == labels.files_sketch(tmp_path / "b")
     (tmp_path / "b" / "det.onnx").write_bytes(b"2")
     assert labels.files_sketch(tmp_path / "a") != labels.files_sketch(tmp_path / "b")
+
+
+def read_with(shard, before, now):
+    save_file(encoded_clips(2), shard, labels.label([SAMPLE], before) if before is not None else None)
+    labels.check_readable([shard], now)
+
+
+def test_a_training_reads_only_what_was_made_for_it(shard):
+    before = {labels.VARIANT: "dpe", "model.flow_sigma": 10.0, "data.fps": 8.0}
+    read_with(shard, before, {"model.flow_sigma": 10, "model.reference_size": 224})
+    read_with(shard, None, {"model.flow_sigma": 3.0})
+    with pytest.raises(TrainingError, match="was made with `model.flow_sigma` 10.0, and this run has 3.0: encode"):
+        read_with(shard, before, {"model.flow_sigma": 3.0})
+
+
+@pytest.mark.parametrize(
+    "made, read, fits",
+    [
+        ("dpe", "dino+reid|face", True),
+        ("dpe", "dino", True),
+        ("dino+reid", "dino", True),
+        ("dino", "dpe", False),
+        ("dino", "dino+reid", False),
+        ("dpe", "dino+reid", False),
+        ("dino+reid", "dpe", False),
+    ],
+)
+def test_a_variant_reads_shards_with_its_features_only(shard, made, read, fits):
+    """People have a face's vector where the variant knows faces, else a re-identification vector."""
+    if fits:
+        read_with(shard, {labels.VARIANT: made}, {labels.VARIANT: read})
+    else:
+        with pytest.raises(TrainingError, match=f"variant` {made}, and this run has {read}".replace("+", r"\+")):
+            read_with(shard, {labels.VARIANT: made}, {labels.VARIANT: read})

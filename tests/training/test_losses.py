@@ -27,7 +27,7 @@ def entities(count=5):
 
 def test_the_contrast_is_in_float32_under_autocast():
     appearance, motion = entities()
-    given = appearance, motion, torch.ones(5, dtype=torch.bool), torch.arange(5)
+    given = appearance, motion, torch.ones(5, dtype=torch.bool), torch.arange(5), torch.arange(5)
     with torch.autocast("cpu", torch.bfloat16):
         assert (appearance @ motion.T).dtype == torch.bfloat16
         assert torch.equal(contrastive_loss(*given), autocast_off(contrastive_loss, *given))
@@ -40,7 +40,7 @@ def autocast_off(function, *arguments):
 
 def test_contrastive_loss_is_equation_6():
     appearance, motion = entities()
-    loss = contrastive_loss(appearance, motion, torch.ones(5, dtype=torch.bool), torch.arange(5), 0.1)
+    loss = contrastive_loss(appearance, motion, torch.ones(5, dtype=torch.bool), torch.arange(5), torch.arange(5), 0.1)
     total = torch.zeros(())
     for left, right in ((appearance, motion), (motion, appearance)):
         similarity = (left @ right.T / 0.1).exp()
@@ -51,24 +51,36 @@ def test_contrastive_loss_is_equation_6():
 def test_dropped_entities_take_no_part():
     appearance, motion = entities()
     complete = torch.tensor([True, False, True, True, False])
-    loss = contrastive_loss(appearance, motion, complete, torch.arange(5))
-    rest = contrastive_loss(appearance[complete], motion[complete], torch.ones(3, dtype=torch.bool), torch.arange(3))
+    loss = contrastive_loss(appearance, motion, complete, torch.arange(5), torch.zeros(5))
+    rest = contrastive_loss(
+        appearance[complete], motion[complete], torch.ones(3, dtype=torch.bool), torch.arange(3), torch.zeros(3)
+    )
     torch.testing.assert_close(loss, rest)
 
 
-def test_the_same_identity_is_no_negative():
+def test_the_same_identity_is_no_negative_in_another_clip():
     appearance, motion = entities(3)
     motion[1] = motion[0] = appearance[0]
-    everyone = torch.ones(3, dtype=torch.bool)
-    twins = contrastive_loss(appearance[:2], motion[:2], everyone[:2], torch.tensor([4, 4]))
+    everyone, clips = torch.ones(3, dtype=torch.bool), torch.tensor([0, 1, 1])
+    twins = contrastive_loss(appearance[:2], motion[:2], everyone[:2], torch.tensor([4, 4]), clips[:2])
     assert twins == pytest.approx(0.0, abs=1e-6), "nothing is left to tell apart"
-    assert contrastive_loss(appearance, motion, everyone, torch.tensor([4, 4, 5])) < contrastive_loss(
-        appearance, motion, everyone, torch.arange(3)
+    assert contrastive_loss(appearance, motion, everyone, torch.tensor([4, 4, 5]), clips) < contrastive_loss(
+        appearance, motion, everyone, torch.arange(3), clips
     )
+
+
+def test_two_of_one_name_in_one_clip_are_told_apart():
+    """"a man#1" and "a man#2": the one pair that a binding must not confuse."""
+    appearance = torch.eye(2)
+    bound, swapped = (
+        contrastive_loss(appearance, motion, torch.ones(2, dtype=torch.bool), torch.tensor([4, 4]), torch.zeros(2))
+        for motion in (appearance, appearance.flip(0))
+    )
+    assert bound < 0.01 and swapped > 10
 
 
 def test_fewer_than_two_entities_give_zero_with_a_gradient():
     appearance, motion = (tensor.requires_grad_() for tensor in entities(1))
-    loss = contrastive_loss(appearance, motion, torch.ones(1, dtype=torch.bool), torch.zeros(1, dtype=torch.long))
+    loss = contrastive_loss(appearance, motion, torch.ones(1, dtype=torch.bool), torch.zeros(1), torch.zeros(1))
     loss.backward()
     assert loss == 0 and appearance.grad is not None

@@ -3,7 +3,7 @@ import torch
 from small_models import scheduler, trained, transformer
 
 from tora2.conditions import VideoSize
-from tora2.stages.denoising import rotary_tables
+from tora2.stages.prediction import rotary_tables
 from tora2.training.draws import draw, shifted
 from tora2.training.step import Recipe, TrainingBatch, bind_batch, tokens_per_video, training_losses
 
@@ -111,8 +111,11 @@ def test_a_model_with_room_for_a_first_frame_gets_one_by_chance():
     with torch.no_grad():
         losses(model, data, Recipe(0.0, 0.0, 0.0, keep_first_frame=1.0))
         losses(model, data, Recipe(0.0, 0.0, 0.0, keep_first_frame=0.0))
+        alone = TrainingBatch(**{**data.__dict__, "first_frame": data.latents[:, :1] + 1})
+        losses(model, alone, Recipe(0.0, 0.0, 0.0, keep_first_frame=1.0))
     assert torch.equal(seen[0][:, :1], data.latents[:, :1]) and seen[0][:, 1:].abs().sum() == 0
     assert seen[1].abs().sum() == 0
+    assert torch.equal(seen[2][:, :1], data.latents[:, :1] + 1)
 
 
 def test_shifted_timesteps_are_those_of_stable_diffusion_3():

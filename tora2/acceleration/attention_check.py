@@ -63,11 +63,11 @@ def sample_attention(transformer: Any, device: torch.device) -> tuple[torch.Tens
 
     Keys have a common offset, as trained ones do: kernels in 8 bits stand or fall with it.
     """
-    from ..stages.denoising import rotary_tables
+    from ..stages.prediction import rotary_tables
 
     dtype, config = transformer.dtype, transformer.config
     text, width = config.max_text_seq_length, config.attention_head_dim
-    size = VideoSize(config.sample_frames, config.sample_height * 8, config.sample_width * 8)
+    size = VideoSize.trained(config)
     rotary = rotary_tables(transformer, size, torch.device("cpu"))
     patch = config.patch_size
     frames = (size.frames - 1) // config.temporal_compression_ratio + 1

@@ -271,10 +271,10 @@ def random_conditioning(transformer: Any, job: Job) -> Conditioning:
         return torch.randn(shape, generator=generator).to(device, dtype)
 
     text = [random(1, config.max_text_seq_length, config.text_embed_dim) for _ in range(2)]
-    frames = (job.size.frames - 1) // 4 + 1
+    frames, height, width = job.size.latent
     maps = motion = tokens = None
     if transformer.has_motion:
-        latents = random(1, frames, config.out_channels or 16, job.size.height // 8, job.size.width // 8)
+        latents = random(1, frames, config.out_channels or 16, height, width)
         maps = transformer.traj_extractor(latents)
         nothing = torch.zeros(0)
         motion = MotionConditions(nothing, nothing, nothing, (), job.size)
@@ -298,8 +298,8 @@ def _predictor(transformer: Any, given: Conditioning, job: Job) -> Predictor:
 @torch.no_grad()
 def _one_step(transformer: Any, given: Conditioning, job: Job) -> torch.Tensor:
     """Both branches' predictions from fixed latents, float32."""
-    config, size = transformer.config, job.size
-    shape = (job.videos, (size.frames - 1) // 4 + 1, config.out_channels or 16, size.height // 8, size.width // 8)
+    frames, height, width = job.size.latent
+    shape = (job.videos, frames, transformer.config.out_channels or 16, height, width)
     latents = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(transformer.device)
     timestep = torch.tensor(500, device=transformer.device)
     branches = _predictor(transformer, given, job).both_branches(

@@ -18,7 +18,6 @@ from torch import nn
 from ..acceleration.quantization import check_quantization, quantize, stored_bytes
 from ..acceleration.settings import QUANTIZATIONS
 from ..checkpoints.components import make_scheduler
-from ..conditions import VideoSize
 from ..errors import Tora2Error
 from ..memory.estimates import GIB, IN_FLIGHT, Shape, Weights
 from ..memory.offloading import bring_in_blocks, bring_whole, largest_layer
@@ -233,8 +232,7 @@ def _denoise(models: Models, chosen: Plan, job: Job, device: torch.device, meter
 
 def _decode(models: Models, chosen: Plan, job: Job, device: torch.device, meter: Meter, budget: Budget) -> float:
     _bring(models, "vae", "whole", device, meter)
-    size: VideoSize = job.size
-    latents = torch.randn(job.videos, 16, (size.frames - 1) // 4 + 1, size.height // 8, size.width // 8)
+    latents = torch.randn(job.videos, 16, *job.size.latent)
     return meter.timed(lambda: [decode_frames(models.vae, video[None], chosen.decoding) for video in latents])
 
 

@@ -65,8 +65,8 @@ def base_config(shape: str, size: VideoSize) -> dict[str, Any]:
         **{name: value for name, value in config.items() if name != "text"},
         "attention_head_dim": 64,
         "max_text_seq_length": config["text"],
-        "sample_width": size.width // 8,
-        "sample_height": size.height // 8,
+        "sample_width": size.latent[2],
+        "sample_height": size.latent[1],
         "sample_frames": size.frames,
         "use_rotary_positional_embeddings": True,
     }
@@ -93,7 +93,7 @@ def contenders(
     from diffusers import CogVideoXTransformer3DModel
 
     from ..dit.transformer import is_adapter_key
-    from ..stages.denoising import rotary_tables
+    from ..stages.prediction import rotary_tables
 
     config = base_config(shape, size)
     if tora is not None:
@@ -106,8 +106,8 @@ def contenders(
         for model in (ours, plain):
             acceleration.apply(model)
 
-    latent_frames = (size.frames - 1) // 4 + 1
-    shape_5d = (1, latent_frames, 16, size.height // 8, size.width // 8)
+    latent_frames, *sides = size.latent
+    shape_5d = (1, latent_frames, 16, *sides)
     latents = torch.randn(2, *shape_5d[1:], device=device, dtype=dtype)
     text = torch.randn(2, config["max_text_seq_length"], config["text_embed_dim"], device=device, dtype=dtype)
     timestep = torch.tensor([500, 500], device=device)

@@ -245,7 +245,7 @@ def find_vae(source: ModelSource) -> Header | None:
 
 
 def find_t5(source: ModelSource, width: int) -> Header | None:
-    """A T5 of the wanted width and t5-v1_1-xxl's vocabulary; the most precise file first."""
+    """A T5 of the wanted width and t5-v1_1-xxl's vocabulary; half precision first, then float32, then 8 bits."""
     precision = {"F32": 1, "BF16": 0, "F16": 0}
     fitting = []
     for header in _files_of_kind(source.models.named(*TEXT_FOLDERS), T5):

@@ -132,6 +132,8 @@ class AdapterConfig:
                 )
             data.pop("kind", None)
             base = BaseDescription(**data.pop("base"))
+            if not all(isinstance(value, int) for value in vars(base).values() if value is not None):
+                raise ValueError(f"base {vars(base)}")
             arguments = data.pop("arguments")
             unknown = sorted(set(arguments) - set(ADAPTER_ARGUMENTS))
             if unknown:
@@ -142,7 +144,7 @@ class AdapterConfig:
             config._check()
         except CheckpointError:
             raise
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             raise CheckpointError(f"The config in {where} cannot be used ({error!r}): get the adapter anew.") from error
         return config
 

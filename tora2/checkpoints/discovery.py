@@ -178,7 +178,7 @@ def _describe_folder(folder: Path) -> tuple[BaseDescription | None, bool]:
             return None, False
         description = BaseDescription.from_config(config)
         return description, name != "CogVideoXTransformer3DModel" or holds_adapter(_stored_names(config_path.parent))
-    except (CheckpointError, ValueError, TypeError):
+    except (CheckpointError, ValueError, TypeError, OverflowError):
         return None, False
 
 

@@ -77,14 +77,18 @@ def _read_header(name: str, size: int, _modified: int) -> Header:
     try:
         entries = json.loads(raw)
         metadata = entries.pop("__metadata__", None) or {}
+        if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+            raise ValueError("its metadata are no texts")
         tensors, end = {}, 0
         for key, entry in entries.items():
             info = TensorInfo(tuple(entry["shape"]), entry["dtype"])
+            if not all(isinstance(side, int) and side >= 0 for side in info.shape):
+                raise ValueError(f"{key} has the shape {list(info.shape)}")
             first, last = entry["data_offsets"]
             if info.dtype in _BITS and last - first != math.prod(info.shape) * _BITS[info.dtype] // 8:
                 raise ValueError(f"{key} has the wrong length")
             tensors[key], end = info, max(end, last)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"The header of {path} is damaged ({error}): get the file anew.") from error
     if 8 + length + end > size:
         raise _truncated(path, size, 8 + length + end)
@@ -137,7 +141,7 @@ def read_json(path: Path) -> dict:
             data = json.load(file)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing: a diffusers model folder has it; get the folder whole.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not readable JSON ({error}): get the file anew.") from error
     if not isinstance(data, dict):
         raise CheckpointError(f"{path} is not a config (no JSON object): get the file anew.")

@@ -65,13 +65,6 @@ class TrajectoryExtractor(nn.Module):
         self.body = nn.ModuleList(ResidualBlock(channels) for _ in range(num_layers * BLOCKS_PER_LAYER))
         self.apply(_initialise)
 
-    def train(self, mode: bool = True) -> TrajectoryExtractor:
-        super().train(mode)
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-        return self
-
     def first_map(self, motion_latents: torch.Tensor) -> torch.Tensor:
         """Map of the first layer, the one that the binding reads and writes.
 

@@ -18,12 +18,13 @@ import torch.nn.functional as F
 from ..errors import EncoderError
 from ..personalization.onnx_session import first_line
 from ..personalization.preparation import resize
-from ..personalization.semantic import PREPROCESSOR, SemanticEncoder
+from ..personalization.semantic import MODEL_TYPES, PREPROCESSOR, Preprocessing
 
 Detector = Callable[[torch.Tensor, str], "torch.Tensor | None"]
 """Picture [3, H, W] in 0..1 and a phrase -> box [4] left, top, right, bottom in pixels, or None."""
 
-THRESHOLD = 0.3  # least confidence of a box, between the 0.25 and 0.35 that Grounding DINO's own demos use
+THRESHOLD = 0.4  # least confidence of a box, as MSRVTT-Personalization has it
+FIRST_DINO = "vit"  # its kind in transformers' config.json
 AT_ONCE = 16  # pictures that a network takes through at once
 
 
@@ -102,7 +103,7 @@ class ClipEncoder:
     def __init__(self, folder: Path | str, device: torch.device | str = "cpu") -> None:
         from transformers import CLIPModel
 
-        folder, what = Path(folder), "a CLIPModel such as openai/clip-vit-base-patch32"
+        folder, what = Path(folder), "a CLIPModel such as openai/clip-vit-large-patch14"
         self.model = _model(CLIPModel, ("clip",), folder, what, device)
         self.tokenizer = _tokenizer(folder, what)
         self.pixels = CLIP_PIXELS.read(folder / PREPROCESSOR)
@@ -129,25 +130,36 @@ class ClipEncoder:
 
 
 class DinoEncoder:
-    """DINOv2's vector (normalised CLS) of pictures.
+    """DINO's vector (CLS after the last norm) of pictures, of the first DINO or of DINOv2.
+
+    The first is what MSRVTT-Personalization compares subjects with. DINOv2 conditions Tora2, and flatters it.
 
     Raises:
         EncoderError: the folder is missing, holds another model, or lacks weights.
     """
 
     def __init__(self, folder: Path | str, device: torch.device | str = "cpu") -> None:
-        self.encoder = SemanticEncoder.from_pretrained(folder).to(device)
+        from transformers import AutoModel
+
+        folder, what = Path(folder), "a DINO such as facebook/dino-vitb16, or a DINOv2"
+        # A pooling layer is none of DINO's: its weights would be random.
+        more = {"add_pooling_layer": False} if _kind(folder, (FIRST_DINO, *MODEL_TYPES), what) == FIRST_DINO else {}
+        self.model = _model(AutoModel, (FIRST_DINO, *MODEL_TYPES), folder, what, device, **more)
+        self.values = Preprocessing.from_file(folder / PREPROCESSOR, 224)
 
     @torch.no_grad()
     def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
         """[N, 3, h, w] in 0..1, stretched to the network's square -> [N, D] on the CPU."""
-        encoder, values = self.encoder, self.encoder.preprocessing
-        pixels = normalise(resize(pictures.to(encoder.device), values.size), values.mean, values.std)
-        return encoder.model(pixel_values=pixels).pooler_output.cpu()
+        values = self.values
+        pixels = normalise(resize(pictures.to(self.model.device), values.size), values.mean, values.std)
+        return self.model(pixel_values=pixels).last_hidden_state[:, 0].cpu()
 
 
 class GroundingDetector:
     """Grounding DINO: the box that it is surest to be what a phrase says.
+
+    A box's confidence is the mean of the highest and the average of its confidences in the phrase's words, as
+    MSRVTT-Personalization reckons it.
 
     Args:
         threshold: least confidence, 0..1.
@@ -159,7 +171,7 @@ class GroundingDetector:
     def __init__(self, folder: Path | str, device: torch.device | str = "cpu", threshold: float = THRESHOLD) -> None:
         from transformers import AutoModelForZeroShotObjectDetection
 
-        folder, what = Path(folder), "a Grounding DINO such as IDEA-Research/grounding-dino-base"
+        folder, what = Path(folder), "a Grounding DINO such as IDEA-Research/grounding-dino-tiny"
         kinds = ("grounding-dino", "mm-grounding-dino")
         self.model = _model(AutoModelForZeroShotObjectDetection, kinds, folder, what, device)
         self.tokenizer = _tokenizer(folder, what)
@@ -174,7 +186,9 @@ class GroundingDetector:
         device = self.model.device
         tokens = self.tokenizer(text, truncation=True, max_length=most, return_tensors="pt").to(device)
         found = self.model(pixel_values=self.pixels(picture[None].to(device)), **tokens)
-        scores = found.logits[0].sigmoid().amax(-1)
+        words = self._words(tokens["input_ids"][0])
+        confidences = found.logits[0, :, : len(words)].sigmoid()[:, words]
+        scores = (confidences.amax(-1) + confidences.mean(-1)) / 2
         best = int(scores.argmax())
         if not float(scores[best]) > self.threshold:
             return None
@@ -182,8 +196,36 @@ class GroundingDetector:
         box = torch.tensor([x - width / 2, y - height / 2, x + width / 2, y + height / 2]).clamp(0, 1)
         return box * torch.tensor([picture.shape[2], picture.shape[1]]).repeat(2)
 
+    def _words(self, ids: torch.Tensor) -> torch.Tensor:
+        """[S] bool: tokens of the phrase itself, neither the full stop nor those that begin and end a text."""
+        stop = self.tokenizer.convert_tokens_to_ids(".")
+        others = [*self.tokenizer.all_special_ids, stop]
+        return ~torch.isin(ids, torch.tensor(others, device=ids.device))
 
-def _model(loader: Any, kinds: tuple[str, ...], folder: Path, what: str, device: torch.device | str) -> Any:
+
+def _model(
+    loader: Any, kinds: tuple[str, ...], folder: Path, what: str, device: torch.device | str, **more: Any
+) -> Any:
+    _kind(folder, kinds, what)
+    options = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True} | more
+    try:
+        model, report = loader.from_pretrained(str(folder), **options)
+    except Exception as error:  # transformers and safetensors raise many kinds for a broken file
+        raise EncoderError(
+            f"The model in {folder} cannot be loaded ({first_line(error)}): give the whole folder of {what}, with "
+            "weights as safetensors."
+        ) from error
+    missing = sorted(key for key in report["missing_keys"] if not key.endswith(("position_ids", "mask_token")))
+    if missing or report.get("mismatched_keys"):
+        raise EncoderError(
+            f"The weights in {folder} do not fill the model that its config.json describes ({len(missing)} missing, "
+            f"the first {missing[:1]}): get the whole folder of {what} anew."
+        )
+    return model.float().to(device).eval().requires_grad_(False)
+
+
+def _kind(folder: Path, kinds: tuple[str, ...], what: str) -> str:
+    """A folder's kind of model; EncoderError unless it is one of those."""
     config = folder / "config.json"
     if not config.is_file():
         raise EncoderError(f"There is no {config}: give a folder that holds {what}.")
@@ -193,21 +235,7 @@ def _model(loader: Any, kinds: tuple[str, ...], folder: Path, what: str, device:
         raise EncoderError(f"{config} is not a model config that can be read ({error}).") from error
     if kind not in kinds:
         raise EncoderError(f"The folder {folder} holds {kind!r}: give one that holds {what}.")
-    options = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True}
-    try:
-        model, report = loader.from_pretrained(str(folder), **options)
-    except Exception as error:  # transformers and safetensors raise many kinds for a broken file
-        raise EncoderError(
-            f"The model in {folder} cannot be loaded ({first_line(error)}): give the whole folder of {what}, with "
-            "weights as safetensors."
-        ) from error
-    missing = sorted(key for key in report["missing_keys"] if not key.endswith("position_ids"))
-    if missing or report.get("mismatched_keys"):
-        raise EncoderError(
-            f"The weights in {folder} do not fill the model that its config.json describes ({len(missing)} missing, "
-            f"the first {missing[:1]}): get the whole folder of {what} anew."
-        )
-    return model.float().to(device).eval().requires_grad_(False)
+    return kind
 
 
 def _tokenizer(folder: Path, what: str) -> Any:

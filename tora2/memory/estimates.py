@@ -33,6 +33,7 @@ VAE_TENSORS = {
 """Pictures of the VAE's first width (128 channels at full size) that live at once, in the chunk that needs the most."""
 
 TEXT_BYTES = 0.25 * GIB
+PATCH = 2  # CogVideoX's, in latent rows and columns
 IN_FLIGHT = 4
 """Layers' weights on the device at once where they come block by block: the one that runs, the one that comes, and
 those around a layer that was fetched out of its order."""
@@ -86,7 +87,8 @@ class Shape:
 
 
 def video_tokens(size: VideoSize) -> int:
-    return ((size.frames - 1) // 4 + 1) * (size.height // 16) * (size.width // 16)
+    frames, height, width = size.latent
+    return frames * (height // PATCH) * (width // PATCH)
 
 
 def token_tensor(shape: Shape, size: VideoSize) -> float:

@@ -48,8 +48,7 @@ def decoded_size(latents: torch.Tensor) -> VideoSize:
             f"These latents are {list(latents.shape)}, not a CogVideoX video's [B, {LATENT_CHANNELS}, T, H, W]; "
             "connect `latent` to Tora2 Sampler."
         )
-    frames, height, width = latents.shape[2:]
-    return VideoSize((frames - 1) * 4 + 1, height * 8, width * 8)
+    return VideoSize.of_latents(*latents.shape[2:])
 
 
 def decode(vae: Any, latents: torch.Tensor, slicing: str = "off", on_chunk: OnChunk | None = None) -> torch.Tensor:

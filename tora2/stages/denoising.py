@@ -19,10 +19,8 @@ from ..acceleration.reuse import Reuse
 from ..conditions import Conditioning, VideoSize
 from ..errors import ConditionError
 from ..memory.placement import compute_device
-from .motion import TEMPORAL_COMPRESSION, check_size
-from .prediction import SPATIAL_COMPRESSION, Predictor, rotary_tables
-
-__all__ = ["SPATIAL_COMPRESSION", "DenoisingStep", "denoise", "resolve_size", "rotary_tables"]
+from .motion import check_size
+from .prediction import Predictor
 
 logger = logging.getLogger(__name__)
 
@@ -67,9 +65,7 @@ def resolve_size(
         ConditionError: asked for one size, drawn for another, or a size that the model cannot make.
     """
     config = transformer.config
-    own = VideoSize(
-        config.sample_frames, config.sample_height * SPATIAL_COMPRESSION, config.sample_width * SPATIAL_COMPRESSION
-    )
+    own = VideoSize.trained(config)
     base = drawn or own
     size = VideoSize(frames or base.frames, height or base.height, width or base.width)
     if drawn is not None and size != drawn:
@@ -86,12 +82,11 @@ def resolve_size(
 
 def size_doubt(transformer: Any, size: VideoSize) -> str | None:
     """A sentence if pictures are far larger or smaller than those that the model was trained on."""
-    config = transformer.config
-    height, width = config.sample_height * SPATIAL_COMPRESSION, config.sample_width * SPATIAL_COMPRESSION
-    ratio = size.height * size.width / (height * width)
+    trained = VideoSize.trained(transformer.config)
+    ratio = size.height * size.width / (trained.height * trained.width)
     if 1 / FAR_FROM_TRAINING <= ratio <= FAR_FROM_TRAINING:
         return None
-    return f"This model was trained at {width}x{height}; {size.width}x{size.height} will look worse."
+    return f"This model was trained at {trained.width}x{trained.height}; {size.width}x{size.height} will look worse."
 
 
 @torch.no_grad()
@@ -216,13 +211,8 @@ def dynamic_guidance_scale(guidance_scale: float, steps: int, timestep: float) -
 
 
 def _latent_shape(transformer: Any, size: VideoSize, videos: int) -> tuple[int, ...]:
-    return (
-        videos,
-        (size.frames - 1) // TEMPORAL_COMPRESSION + 1,
-        transformer.config.out_channels or transformer.config.in_channels,
-        size.height // SPATIAL_COMPRESSION,
-        size.width // SPATIAL_COMPRESSION,
-    )
+    frames, height, width = size.latent
+    return videos, frames, transformer.config.out_channels or transformer.config.in_channels, height, width
 
 
 def check_first_frame(transformer: Any, given: bool) -> None:

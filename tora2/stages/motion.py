@@ -7,13 +7,12 @@ from typing import Any
 import torch
 from einops import rearrange
 
-from ..conditions import MotionConditions, VideoSize
+from ..conditions import TEMPORAL_COMPRESSION, MotionConditions, VideoSize
 from ..errors import ConditionError, TrajectoryError
 from ..memory.placement import compute_device
 from ..trajectories import TrajectoryDocument, flow_to_color, motion_flow, sample
 from ..vae import OnChunk, encode_frames
 
-TEMPORAL_COMPRESSION = 4
 FRAME_MULTIPLE = 8
 SIZE_MULTIPLE = 16
 

@@ -13,9 +13,6 @@ from diffusers.pipelines.cogvideo.pipeline_cogvideox import get_resize_crop_regi
 from ..acceleration.compiling import is_compiled, share_graph_between_entity_counts
 from ..conditions import Conditioning, VideoSize
 from ..memory.placement import compute_device
-from .motion import TEMPORAL_COMPRESSION
-
-SPATIAL_COMPRESSION = 8
 
 
 class Predictor:
@@ -67,7 +64,7 @@ class Predictor:
         strength = conditioning.motion.strength
         frames = maps[0].shape[0]
         if keep is None:
-            keep = modulation_bytes(self.transformer, maps) <= _free_memory(device) / 2
+            keep = kept_bytes(self.transformer, maps) <= _free_memory(device) / 2
         if keep:
             return {"motion_modulations": self.transformer.motion_modulations(maps, frames, strength)}
         return {"motion_maps": maps, "motion_strength": strength}
@@ -139,9 +136,9 @@ def rotary_tables(transformer: Any, size: VideoSize, device: torch.device) -> tu
     if not config.use_rotary_positional_embeddings:
         return None
     patch = config.patch_size
-    grid = (size.height // (SPATIAL_COMPRESSION * patch), size.width // (SPATIAL_COMPRESSION * patch))
+    latent_frames, height, width = size.latent
+    grid = (height // patch, width // patch)
     base = (config.sample_height // patch, config.sample_width // patch)
-    latent_frames = (size.frames - 1) // TEMPORAL_COMPRESSION + 1
     if config.patch_size_t is None:
         return get_3d_rotary_pos_embed(
             embed_dim=config.attention_head_dim,
@@ -161,8 +158,8 @@ def rotary_tables(transformer: Any, size: VideoSize, device: torch.device) -> tu
     )
 
 
-def modulation_bytes(transformer: Any, maps: Sequence[torch.Tensor]) -> int:
-    """Memory of the scale and shift of every layer for one video."""
+def kept_bytes(transformer: Any, maps: Sequence[torch.Tensor]) -> int:
+    """Memory of the scale and shift of every layer for one video; ``memory.estimates`` reckons it without maps."""
     frames, _, height, width = maps[0].shape
     dim = transformer.config.num_attention_heads * transformer.config.attention_head_dim
     return 2 * len(maps) * frames * height * width * dim * maps[0].element_size()

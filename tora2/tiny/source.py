@@ -17,14 +17,12 @@ import torch
 from ..conditions import VideoSize
 from ..errors import TrainingError
 from ..phrases import find_phrase, tokenize_prompt
-from ..stages.motion import TEMPORAL_COMPRESSION, encode_colors, motion_colors, to_latent_frames
+from ..stages.motion import encode_colors, motion_colors, to_latent_frames
 from . import config, loop
 from .assets import Atlas
 from .encode_clips import MOST_WORDS, encode_video, latent_weights
 from .twins import Twins, onnx_files
 from .world import Plans, World, WorldBatch
-
-SPATIAL = 8
 
 
 @dataclass
@@ -106,8 +104,8 @@ class WorldSource:
         self.vae = vae.to(self.device).eval().requires_grad_(False)
         semantic = SemanticEncoder.from_pretrained(model / "semantic_encoder")
         self.twins = Twins(semantic, *onnx_files(model)).to(self.device).eval().requires_grad_(False)
-        frames = (config.FRAMES - 1) // TEMPORAL_COMPRESSION + 1
-        self.shape = (frames, vae.config.latent_channels, config.SIZE // SPATIAL, config.SIZE // SPATIAL)
+        frames, height, width = VideoSize(config.FRAMES, config.SIZE, config.SIZE).latent
+        self.shape = (frames, vae.config.latent_channels, height, width)
         self._ahead: Iterator[Planned] = iter(())
 
     def __len__(self) -> int:

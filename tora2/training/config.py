@@ -315,8 +315,6 @@ def learning_rate(
         rise_from: step at which the optimizer began without a memory.
         passed: part of the fall that is over, 0 to 1, where time and not the step decides.
     """
-    import math
-
     rise = min(1.0, (step - rise_from + 1) / (config.warm_up + 1))
     if config.decay == "constant":
         return rise

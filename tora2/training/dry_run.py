@@ -10,7 +10,9 @@ import torch
 
 from ..checkpoints.bundle import Tora2Bundle
 from ..checkpoints.components import make_scheduler, text_encoder_config
+from ..conditions import VideoSize
 from ..dit import Tora2Transformer3DModel
+from ..memory.estimates import video_tokens
 from .config import TrainingConfig
 from .draws import draw_per_clip
 from .models import DTYPES, open_source, sizes_of
@@ -122,8 +124,7 @@ def _meta_module(config: TrainingConfig, sizes: dict[str, Any], bundle: Tora2Bun
 
 def estimate_memory(config: TrainingConfig, sizes: Any, trained: int, frozen: int) -> dict[str, int]:
     """Bytes by use. Weights and optimizer are exact; activations are a rough count of what the backward pass keeps."""
-    frames = (config.data.frames - 1) // 4 + 1
-    tokens = frames * (config.data.height // 16) * (config.data.width // 16)
+    tokens = video_tokens(VideoSize(config.data.frames, config.data.height, config.data.width))
     width = sizes["num_attention_heads"] * sizes["attention_head_dim"]
     item = DTYPES[config.run.precision].itemsize
     one = config.run.micro_batch * tokens * width * item

@@ -16,7 +16,9 @@ from ..checkpoints.saving import write_safetensors
 from ..conditions import VideoSize
 from ..errors import Tora2Error, TrainingError
 from ..personalization.encoders import encode_identities, needed_encoders
+from ..personalization.extractor import ExtractorConfig
 from ..phrases import find_phrase, tokenize_prompt
+from ..stages.decoding import encode_first_frame
 from ..stages.motion import check_size, encode_colors, motion_colors, to_latent_frames
 from ..stages.text import encode_text
 from . import labels
@@ -46,6 +48,7 @@ class SampleEncoder:
         device: str | torch.device = "cpu",
     ):
         self.bundle, self.config, self.prepared, self.keep_ids = bundle, transformer_config, prepared, keep_ids
+        self.extractor = ExtractorConfig(**(transformer_config["personalization_config"] or {}))
         self.vae = on_device(bundle.vae, device)
         self.text_encoder = None if keep_ids else on_device(bundle.text_encoder, device)
         self.null_text = None if keep_ids else self._states("")
@@ -64,16 +67,18 @@ class SampleEncoder:
         latents = rearrange(latents, "1 c t h w -> t c h w")
         ids, words = tokens_and_words(sample, self.bundle.tokenizer, self.config["max_text_seq_length"])
         if self.keep_ids:
-            text = {"ids": ids}
+            more = {"ids": ids}
         else:
-            text = {"text": self._states(sample.caption)[0], "null_text": self.null_text}
+            more = {"text": self._states(sample.caption)[0], "null_text": self.null_text}
+        if self._takes_first_frame:
+            more["first_frame"] = self.first_frame(sample, size)
         return {
             "latents": latents,
             "motion_latents": self.motion_latents(sample, size)[0],
             "weights": torch.ones_like(latents[:, :1]),
             "word_index": _padded(words),
             "identity": torch.tensor([identity_number(name) for name in sample.identities], dtype=torch.int64),
-            **text,
+            **more,
             **self._tracks(sample, frames),
             **self._features(sample),
         }
@@ -84,20 +89,35 @@ class SampleEncoder:
         said |= {
             "model.train_text_encoder": self.keep_ids,
             "model.transformer.max_text_seq_length": self.config["max_text_seq_length"],
-            "model.transformer.personalization_config.variant": self._variant,
+            labels.VARIANT: self.extractor.variant,
             "weights of the VAE": labels.sketch(self.vae),
             "weights of the semantic encoder": labels.sketch(self.bundle.encoder("semantic")),
         }
         if self.text_encoder is not None:
             said["weights of the text encoder"] = labels.sketch(self.text_encoder)
+        if self._takes_first_frame:
+            said["the first frame"] = "by itself, with noise"
         source = self.bundle.source
         for name, path in (("re-identification", find_reid(source)), ("face", find_face(source))):
             said[f"weights of the {name} encoder"] = labels.files_sketch(path) if path is not None else None
         return said
 
     @property
-    def _variant(self) -> str:
-        return (self.config["personalization_config"] or {}).get("variant", "dpe")
+    def _takes_first_frame(self) -> bool:
+        return self.config["in_channels"] == 2 * self.config["out_channels"]
+
+    def first_frame(self, sample: Sample, size: VideoSize) -> torch.Tensor:
+        """[1, C, H', W']: the clip's first frame as generations encode it, with noise on its pixels.
+
+        The noise, of deviation exp(N(-3, 0.5)), is that of CogVideoX's own image-to-video training (SAT's
+        ``add_noise_to_first_frame``): it keeps a model from copying the picture. It follows from the sample's name.
+        """
+        chance = torch.Generator().manual_seed(identity_number(sample.name))
+        picture = (sample.clip[:1] + 1) / 2
+        deviation = torch.exp(torch.randn((), generator=chance) * 0.5 - 3) / 2  # in -1..1 there, in 0..1 here
+        noisy = picture + torch.randn(picture.shape, generator=chance) * deviation
+        image = rearrange(noisy, "1 c h w -> 1 h w c").to(self.vae.device, self.vae.dtype)
+        return encode_first_frame(self.vae, image, size)[0]
 
     def motion_latents(self, sample: Sample, size: VideoSize) -> torch.Tensor:
         """[1, T', C, H', W'] of all tracks of the sample."""
@@ -128,16 +148,17 @@ class SampleEncoder:
         return {"points": points, "visible": visible}
 
     def _features(self, sample: Sample) -> dict[str, torch.Tensor]:
-        extractor = self.config["personalization_config"] or {}
-        reads = {"uses_face": self._variant in ("dpe", "dino+reid|face"), "uses_reid": self._variant != "dino"}
+        extractor = self.extractor
+        reads = {"uses_face": extractor.uses_face, "uses_reid": extractor.uses_reid}
         features = encode_identities(
             sample.entities,
             semantic=self.bundle.encoder("semantic"),
             **needed_encoders(sample.entities, self.bundle.component, **reads),
             size=self.prepared["reference_size"],
             **reads,
-            face_width=extractor.get("face_width", 512),
-            reid_width=extractor.get("reid_width", 1024),
+            semantic_width=extractor.semantic_width,
+            face_width=extractor.face_width,
+            reid_width=extractor.reid_width,
         )
         names = ("semantic", "reid", "face", "is_human", "has_reference")
         return {name: getattr(features, name) for name in names}

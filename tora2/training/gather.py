@@ -11,6 +11,11 @@ def processes() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
+def rank() -> int:
+    """This process among them, from 0."""
+    return dist.get_rank() if processes() > 1 else 0
+
+
 def gather_rows(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """Rows of every process, in the order of the ranks.
 

@@ -13,9 +13,11 @@ from safetensors import safe_open
 from torch import nn
 
 from ..errors import TrainingError
+from ..personalization.extractor import ExtractorConfig
 from .shards import head
 
 WEIGHTS_OF = "weights of "
+VARIANT = "model.transformer.personalization_config.variant"
 VALUES = 16
 """Values of each weight that are looked at: T5 XXL as a whole would take a minute."""
 
@@ -71,6 +73,34 @@ def check_folder(folder: Path, settings: Mapping[str, Any]) -> None:
         raise TrainingError(
             f"{path} was made with {what}: mend that, or set `data.path` to another folder to encode all anew."
         )
+
+
+def check_readable(paths: Iterable[Path], settings: Mapping[str, Any]) -> None:
+    """TrainingError if a shard says that it was made otherwise than a training with these settings reads it.
+
+    Args:
+        paths: shards; those without a label are taken as they are.
+        settings: the training's, by the names of labels; names that a label lacks are passed over.
+    """
+    for path in paths:
+        with safe_open(path, "pt") as shard:
+            before = json.loads((shard.metadata() or {}).get("settings", "{}"))
+        for key in sorted({*before} & {*settings}):
+            if not _holds(key, before[key], settings[key]):
+                raise TrainingError(
+                    f"{path} was made with `{key}` {before[key]}, and this run has {settings[key]}: encode the samples "
+                    "for it into another `data.path`, or train with what they were made for."
+                )
+
+
+def _holds(key: str, before: Any, now: Any) -> bool:
+    """Whether features that were made with one value serve another."""
+    if key != VARIANT:
+        return before == now
+    made, read = (ExtractorConfig(variant=value) for value in (before, now))
+    # Without faces people are described by the re-identification network, too; with them they are not.
+    same = (made.uses_face, made.uses_reid) == (read.uses_face, read.uses_reid)
+    return same or not read.uses_reid
 
 
 def _differs(key: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:

@@ -41,6 +41,7 @@ def contrastive_loss(
     motion: torch.Tensor,
     complete: torch.Tensor,
     identity: torch.Tensor,
+    video: torch.Tensor,
     temperature: float = 0.07,
 ) -> torch.Tensor:
     """Symmetric InfoNCE between pooled bound p_i and m_i over all entities of the batch (equation 6).
@@ -48,7 +49,9 @@ def contrastive_loss(
     Args:
         appearance, motion: [E, d] unit vectors.
         complete: [E] bool; an entity whose reference or track was dropped takes no part, not even as a negative.
-        identity: [E] int; two entities of the same identity are never each other's negative.
+        identity: [E] int; entities of the same identity in different clips are never each other's negatives. In one
+            clip all are: "a man" there and "a man" here are told apart by their pictures and paths alone.
+        video: [E] int, the entity's clip among all of the batch.
         temperature: tau.
 
     Returns:
@@ -56,11 +59,10 @@ def contrastive_loss(
     """
     if int(complete.sum()) < 2:
         return (appearance.sum() + motion.sum()) * 0.0
-    appearance, motion, identity = appearance[complete], motion[complete], identity[complete]
+    appearance, motion, identity, video = (rows[complete] for rows in (appearance, motion, identity, video))
     with torch.autocast(appearance.device.type, enabled=False):  # which would make the product bf16 again
         logits = appearance.float() @ motion.float().T / temperature
-    count = len(identity)
-    same = identity[:, None] == identity[None, :]
-    logits = logits.masked_fill(same & ~torch.eye(count, dtype=torch.bool, device=same.device), float("-inf"))
-    target = torch.arange(count, device=logits.device)
+    elsewhere = video[:, None] != video[None, :]
+    logits = logits.masked_fill((identity[:, None] == identity[None, :]) & elsewhere, float("-inf"))
+    target = torch.arange(len(identity), device=logits.device)
     return F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)

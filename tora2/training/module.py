@@ -9,8 +9,7 @@ from torch import nn
 
 from ..conditions import VideoSize
 from ..dit.transformer import is_adapter_key
-from ..stages.denoising import SPATIAL_COMPRESSION, rotary_tables
-from ..stages.motion import TEMPORAL_COMPRESSION
+from ..stages.prediction import rotary_tables
 from .draws import Draws
 from .step import Recipe, TrainingBatch, entity_contrast, training_losses
 
@@ -90,9 +89,7 @@ class TrainingModule(nn.Module):
         _, frames, _, height, width = latents.shape
         key = (frames, height, width, latents.device)
         if key not in self._rotary:
-            size = VideoSize(
-                (frames - 1) * TEMPORAL_COMPRESSION + 1, height * SPATIAL_COMPRESSION, width * SPATIAL_COMPRESSION
-            )
+            size = VideoSize.of_latents(frames, height, width)
             self._rotary[key] = rotary_tables(self.transformer, size, latents.device)
         return self._rotary[key]
 

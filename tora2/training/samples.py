@@ -97,7 +97,7 @@ def _archive(path: Path) -> Iterator[dict[str, bytes]]:
     """Files that follow each other with one name up to the first dot: a sample, or several whose names go on."""
     name, files = None, {}
     try:
-        with tarfile.open(path, "r|*") as archive:
+        with tarfile.open(path, "r|") as archive:
             for member in archive:
                 folder, slash, base = member.name.rpartition("/")
                 stem, dot, _ = base.partition(".")
@@ -141,7 +141,7 @@ def parse_sample(name: str, files: Mapping[str, bytes], size: VideoSize, fps: fl
         raise TrainingError(f"Sample {name} lacks {error}.") from error
     except TrajectoryError as error:
         raise TrainingError(f"Sample {name}, trajectories.json: {error}") from error
-    except (ValueError, TypeError, AttributeError, OSError, LookupError, ArithmeticError) as error:
+    except (ValueError, TypeError, AttributeError, OSError, LookupError, ArithmeticError, RecursionError) as error:
         raise TrainingError(f"Sample {name} cannot be used: {error}.") from error
     entities, identities, points, visible = zip(*parsed, strict=True) if parsed else ((),) * 4
     return Sample(name, caption, entities, identities, points, visible, clip)
@@ -225,7 +225,11 @@ def picture(content: bytes, mode: str) -> torch.Tensor:
     """An image file as [H, W, C] in 0..1."""
     from PIL import Image
 
-    with Image.open(io.BytesIO(content)) as image:
+    try:
+        opened = Image.open(io.BytesIO(content))
+    except Image.DecompressionBombError as error:  # it is no ValueError
+        raise ValueError(str(error)) from error
+    with opened as image:
         image = image.convert(mode)
         pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
         return pixels.reshape(image.height, image.width, -1).float() / 255

@@ -1,9 +1,10 @@
 """Encoded clips on disk, and which of them a step sees.
 
 A shard is one safetensors file of clips. Per clip: ``latents``, ``motion_latents``, ``weights`` and either ``ids``
-(then the text encoder runs in training) or ``text``, with ``null_text`` [1, S, D] beside it. Per entity: ``video`` (its
-clip in the shard, ascending), ``semantic``, ``reid``, ``face``, ``is_human``, ``word_index``, ``points``, ``visible``,
-``identity`` and, optionally, ``has_reference``. See :class:`tora2.training.step.TrainingBatch` for the shapes.
+(then the text encoder runs in training) or ``text``, with ``null_text`` [1, S, D] beside it; optionally, for models
+that take one, ``first_frame``. Per entity: ``video`` (its clip in the shard, ascending), ``semantic``, ``reid``,
+``face``, ``is_human``, ``word_index``, ``points``, ``visible``, ``identity`` and, optionally, ``has_reference``. See
+:class:`tora2.training.step.TrainingBatch` for the shapes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from safetensors.torch import load_file
 
 from ..errors import TrainingError
 
-PER_CLIP = ("latents", "motion_latents", "weights", "ids", "text")
+PER_CLIP = ("latents", "motion_latents", "weights", "ids", "text", "first_frame")
 PER_ENTITY = ("semantic", "reid", "face", "is_human", "word_index", "points", "visible", "identity")
 REQUIRED = ("latents", "motion_latents", "weights", "video", *PER_ENTITY)
 

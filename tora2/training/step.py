@@ -9,7 +9,7 @@ import torch
 
 from ..binding import BoundEntities, EntityBatch
 from .draws import Draws, draw
-from .gather import gather_rows
+from .gather import gather_rows, rank
 from .losses import add_noise, contrastive_loss, diffusion_loss
 
 
@@ -28,6 +28,8 @@ class TrainingBatch:
         video: [E] int, the entity's clip.
         identity: [E] int, equal for the same thing.
         has_reference: [E] bool; None means that every entity has one.
+        first_frame: [B, 1, C, H', W'], the first frame as an image-to-video model is given it, encoded by itself; None
+            takes the clip's own first latent.
     """
 
     latents: torch.Tensor
@@ -45,6 +47,7 @@ class TrainingBatch:
     video: torch.Tensor
     identity: torch.Tensor
     has_reference: torch.Tensor | None = None
+    first_frame: torch.Tensor | None = None
 
     def to(self, device: str | torch.device) -> TrainingBatch:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -119,7 +122,8 @@ def training_losses(
     noisy, velocity = add_noise(batch.latents, draws.noise, alphas_cumprod.to(device)[timesteps])
     if transformer.takes_first_frame:
         first = torch.zeros_like(batch.latents)
-        first[:, :1] = batch.latents[:, :1] * draws.keep_first_frame[:, None, None, None, None]
+        given = batch.latents[:, :1] if batch.first_frame is None else batch.first_frame
+        first[:, :1] = given * draws.keep_first_frame[:, None, None, None, None]
         noisy = torch.cat([noisy, first], dim=2)
     prediction = transformer(
         noisy,
@@ -156,7 +160,8 @@ def entity_contrast(transformer: Any, batch: TrainingBatch, recipe: Recipe, draw
 
 
 def _contrast(bound: BoundEntities, batch: TrainingBatch, recipe: Recipe) -> torch.Tensor:
-    entities = gather_rows(bound.appearance, bound.motion, bound.complete, batch.identity)
+    video = batch.video + rank() * len(batch.motion_latents)  # every process holds as many clips
+    entities = gather_rows(bound.appearance, bound.motion, bound.complete, batch.identity, video)
     return contrastive_loss(*entities, recipe.temperature)
 
 

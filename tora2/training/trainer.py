@@ -17,14 +17,14 @@ from torch import nn
 
 from ..acceleration.compiling import compile_blocks
 from ..errors import TrainingError
-from . import models, state
+from . import labels, models, state
 from .config import TrainingConfig, learning_rate
 from .distribution import callable_in_parts, is_sharded, make_accelerator, prepare
 from .draws import Draws, draw_per_clip, mix, without_noise
 from .export import export
 from .metrics import Metrics
 from .module import parameter_groups, trained_parameters
-from .shards import join, micro_batches
+from .shards import Shards, join, micro_batches
 from .slices import Slice
 
 Pass = tuple[dict[str, torch.Tensor], Draws, str, float]
@@ -78,7 +78,7 @@ class Trainer:
         torch.manual_seed(config.run.seed)  # every process makes the same new parts
         self.built = models.build(config, has_text=self.shards.has_text)
         self.module = self.built.module.train()
-        self._check_size()
+        self._check_data()
 
         rates = config.optimizer
         self.rates = {
@@ -313,7 +313,7 @@ class Trainer:
     def _inner_optimizer(self) -> torch.optim.Optimizer:
         return getattr(self.optimizer, "optimizer", self.optimizer)
 
-    def _check_size(self) -> None:
+    def _check_data(self) -> None:
         config = self.module.transformer.config
         channels = config.out_channels or config.in_channels
         if self.shards.shape[1] != channels:
@@ -321,3 +321,9 @@ class Trainer:
                 f"The clips in {self.shards.folder} have latents of {self.shards.shape[1]} channels, but the model's "
                 f"have {channels}: encode them with this model's VAE."
             )
+        if isinstance(self.shards, Shards):
+            prepared = models.preparation(self.config.model, self.built.bundle)
+            read = {f"model.{name}": value for name, value in prepared.items()}
+            read["model.transformer.max_text_seq_length"] = config.max_text_seq_length
+            read[labels.VARIANT] = config.personalization_config.get("variant", "dpe")
+            labels.check_readable(self.shards.paths, read)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ..conditions import MotionConditions, TextConditions, VideoSize
+from ..conditions import MotionConditions, TextConditions
 from ..errors import Tora2Error, TrainingError
 from ..headless.video import Video, write_mp4
 from ..personalization.encoders import needed_encoders
@@ -58,7 +58,8 @@ class Validator:
             self.scenes.append(scene)
 
     def __call__(self, folder: Path | None, say: Callable[[str], None]) -> Iterator[tuple[str, torch.Tensor]]:
-        """Yield every scene's name and frames [T, H, W, 3] in 0..1, and write ``folder/NAME.mp4`` if there is one.
+        """Yield ``validation/00``, ``01`` ... and the frames [T, H, W, 3] in 0..1 of every scene, and write
+        ``folder/00.mp4`` and so on if there is a folder.
 
         A scene that cannot be made, for want of an encoder or of a face, is said and left out: training goes on.
         """
@@ -135,5 +136,4 @@ class Validator:
         adapter = self.built.adapter
         colors = motion_colors(points, visible, self.size, adapter.flow_sigma, adapter.flow_window)
         latent_points, latent_visible = to_latent_frames(points, visible)
-        size = VideoSize(self.size.frames, self.size.height, self.size.width)
-        return MotionConditions(encode_colors(vae, colors[None]), latent_points, latent_visible, names, size)
+        return MotionConditions(encode_colors(vae, colors[None]), latent_points, latent_visible, names, self.size)

@@ -20,7 +20,7 @@ from .plain import MAX_TEXT, load_json, show
 
 TORA_GRID = 256
 _MAX_NESTING = 16
-_MAX_TOTAL_POINTS = 2_000_000
+_MAX_TRACK_POINTS = 2_000_000
 _MAX_PYTHON_TEXT = 4_000_000
 # Strings in either quotes (an unclosed one runs to the end, so that no input is scanned twice), tuples' brackets,
 # Python's constants, numpy's way of printing a number, and a comma before a closing bracket.
@@ -151,9 +151,9 @@ def _add(tracks: list[RawTrack], track: RawTrack) -> None:
 
 
 def _points(items: Any, tracks: list[RawTrack]) -> list[tuple[float, float]]:
-    if len(items) > _MAX_TOTAL_POINTS:
+    if len(items) > _MAX_TRACK_POINTS:
         raise TrajectoryError(
-            f"Track {len(tracks) + 1} has {len(items):,} points; at most {_MAX_TOTAL_POINTS:,} are read."
+            f"Track {len(tracks) + 1} has {len(items):,} points; at most {_MAX_TRACK_POINTS:,} are read."
         )
     return [_point(item, f"Track {len(tracks) + 1}, point {number}") for number, item in enumerate(items, 1)]
 
