@@ -55,6 +55,13 @@ def test_overrides_are_typed(tmp_path):
         ({"recipe": {"timestep_shift": 0.0}}, "`recipe.timestep_shift` is 0.0"),
         ({"optimizer": {"rate": -1.0}}, "greater than 0"),
         ({"optimizer": {"betas": [0.9]}}, "optimizer.betas"),
+        ({"optimizer": {"betas": [0.9, 1.5]}}, "two numbers from 0 to less than 1"),
+        ({"optimizer": {"epsilon": -1.0}}, "`optimizer.epsilon` is -1.0, but it must be 0 or more"),
+        (
+            {"model": {"source": "x", "transformer": {"personalization_config": {"foo": 1}}}},
+            "`model.transformer.personalization_config` .*'foo'.* has variant, token_width",
+        ),
+        ({"model": {"source": "x", "transformer": {"binding_config": {"foo": 1}}}}, "binding_config` .*'foo'"),
         ({"optimizer": {"decay": "cosinus"}}, "one of constant, cosine, linear"),
         ({"run": {"precision": "fp8"}}, "one of fp32, bf16, fp16"),
         ({"run": {"precision": "fp32"}, "model": {"frozen_dtype": "bf16"}}, "fp32 when"),

@@ -1,6 +1,7 @@
 """Open samples encoded by tora2-tiny's own networks, trained on, and shown as validation videos."""
 
 import dataclasses
+import importlib.util
 import json
 import shutil
 import sys
@@ -64,6 +65,34 @@ def encoded(samples, tmp_path_factory):
     assert sum("left out" in line and "red fox" in line and "broken" in line for line in said) == 1
     assert encode_samples(config, say=said.append) == 0, "shards that are there are kept"
     return folder
+
+
+def test_what_was_left_out_is_said_at_every_call(samples, encoded):
+    said = []
+    encode_samples(settings(samples, encoded, encoded / "out"), say=said.append)
+    assert sum("left out: Sample broken: The phrase" in line for line in said) == 1
+
+
+def test_samples_of_short_names_are_named(samples, tmp_path):
+    said, folder = [], tmp_path / "samples"
+    write_loose(folder, "a", sample(frames=9, height=64, width=64) | {"txt": b"nobody is named here"})
+    write_loose(folder, "b", sample(frames=9, height=64, width=64))
+    encode_samples(settings(folder, tmp_path / "data", tmp_path / "out"), say=said.append)
+    assert said[0].startswith("left out: Sample a: The phrase")
+
+
+def test_samples_are_encoded_anew_once_an_encoder_can_run(samples, tmp_path, monkeypatch):
+    folder, real, there = tmp_path / "samples", importlib.util.find_spec, False
+
+    def find_spec(name, *rest):
+        return (there or None) if name == "insightface" else real(name, *rest)
+
+    monkeypatch.setattr(importlib.util, "find_spec", find_spec)
+    write_loose(folder, "a", sample(frames=9, height=64, width=64))
+    config = settings(folder, tmp_path / "data", tmp_path / "out")
+    assert encode_samples(config) == 1 and encode_samples(config) == 0
+    there = True
+    assert encode_samples(config) == 1
 
 
 def test_clips_become_shards(encoded):

@@ -1,5 +1,6 @@
 import io
 import json
+import tarfile
 
 import av
 import numpy as np
@@ -45,6 +46,31 @@ def test_folders_and_archives_hold_the_same_samples(tmp_path):
     assert [name for name, _ in packed] == ["00.tar:x/a", "00.tar:x/b"]
     assert sorted(name for name, _ in loose) == ["a", "part/b"]
     assert all(found == files for _, found in (*loose, *packed))
+
+
+def test_one_archive_may_be_all_samples(tmp_path):
+    write_tar(tmp_path / "00.tar", {"a": sample()})
+    assert [name for name, _ in sample_files(tmp_path / "00.tar")] == ["00.tar:a"]
+
+
+def test_an_archive_whose_samples_are_scattered_says_how_to_pack_it(tmp_path):
+    files = sample()
+    parts = [{name: content} for name, content in files.items()]
+    with tarfile.open(tmp_path / "00.tar", "w") as archive:
+        for part in parts:
+            for sample_name in ("a", "b"):
+                ((extension, content),) = part.items()
+                member = tarfile.TarInfo(f"{sample_name}.{extension}")
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+    with pytest.raises(TrainingError, match="The files of a in .*00.tar do not follow each other.*--sort=name"):
+        list(sample_files(tmp_path))
+
+
+def test_large_letters_in_a_clips_extension(tmp_path):
+    files = sample()
+    write_loose(tmp_path, "a", {"MP4" if name == "mp4" else name: content for name, content in files.items()})
+    assert dict(sample_files(tmp_path)) == {"a": files}
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -141,8 +167,8 @@ def test_time_and_picture_are_cut_and_tracks_follow():
     ("changes", "message"),
     [
         ({"version": 2}, "version 2 is not 1"),
-        ({"frames": 9}, "too few for 17"),
-        ({"fps": 64}, "too few"),
+        ({"frames": 9}, "the clip has 17 frames at 8 fps, but entities.json says 9"),
+        ({"fps": 64}, "the clip has 8 fps, but entities.json says 64"),
         ({"fps": float("nan")}, "too few"),
         ({"width": 64}, "the clip is 96x64, but entities.json says 64x64"),
         ({"entities": [{"phrase": "x", "tracks": [[None]]}]}, "has 1 points for 17 frames"),
@@ -150,7 +176,9 @@ def test_time_and_picture_are_cut_and_tracks_follow():
         ({"entities": [{"phrase": "x", "tracks": [[["a", 0]] * 17]}]}, "cannot be used"),
         ({"entities": [{"phrase": "x", "reference": "9.png"}]}, "lacks '9.png'"),
         ({"entities": [{}] * 65}, "more than 64"),
-        ({"entities": None}, "cannot be used"),
+        ({"entities": 3}, "cannot be used"),
+        ({"entities": [{"phrase": "x", "tracks": [[[25.6, 64]] * 17]}]}, "nowhere on the canvas.*0..1, and no pixels"),
+        ({"entities": [{"phrase": "x", "tracks": [[[0.5]] * 17]}]}, r"a point of 'x' is \[0.5\] instead of \[x, y\]"),
         ({"height": 0}, "17 frames of 96x0 are no video"),
         ({"frames": float("inf")}, "cannot be used"),
     ],
@@ -159,6 +187,35 @@ def test_mistakes_get_a_sentence_that_names_the_sample(changes, message):
     with pytest.raises(TrainingError, match=message) as error:
         parse(changed(**changes))
     assert "Sample s" in str(error.value)
+
+
+def test_what_may_be_missing_or_null():
+    read = parse(changed(fps=None, entities=None))
+    assert read.entities == () and read.clip.shape[0] == 17, "the clip says its rate"
+    point = {"x": 0.25, "y": 0.5}
+    read = parse(changed(entities=[{"phrase": "x", "tracks": [[point] * 17]}, {"phrase": "y", "tracks": None}]))
+    assert read.points[0][0, 0].tolist() == [0.25, 0.5] and len(read.points[1]) == 0
+
+
+def test_the_rate_of_a_clip_that_entities_json_does_not_give():
+    files = sample(frames=34, fps=16)
+    data = json.loads(files["entities.json"])
+    del data["fps"]
+    read = parse(files | {"entities.json": json.dumps(data).encode()}, VideoSize(17, 64, 96), fps=8.0)
+    known = parse(files, VideoSize(17, 64, 96), fps=8.0)
+    assert torch.equal(read.clip, known.clip) and torch.equal(read.points[0], known.points[0])
+
+
+def test_broken_files_are_refused_with_their_samples_name():
+    files = sample()
+    broken = files["0.reference.png"][: len(files["0.reference.png"]) // 2]
+    zeros = broken + bytes(len(files["0.reference.png"]) - len(broken))
+    for content in (broken, zeros, b""):
+        with pytest.raises(TrainingError, match="Sample s cannot be used"):
+            parse(files | {"0.reference.png": content})
+    for share in (0.2, 0.4, 0.6, 0.8):
+        with pytest.raises(TrainingError, match="Sample s"):
+            parse(files | {"mp4": files["mp4"][: int(len(files["mp4"]) * share)]})
 
 
 def test_a_clip_that_is_shorter_than_it_says():
@@ -178,6 +235,8 @@ def test_a_clip_that_is_shorter_than_it_says():
 
 
 def test_nothing_there(tmp_path):
+    with pytest.raises(TrainingError, match="There is no .*nowhere: `data.samples` is a folder"):
+        list(sample_files(tmp_path / "nowhere"))
     with pytest.raises(TrainingError, match="holds no samples"):
         list(sample_files(tmp_path))
     (tmp_path / "x.tar").write_bytes(b"no archive at all")

@@ -4,6 +4,7 @@ from functools import partial
 import pytest
 import torch
 from safetensors.torch import load_file
+from small_models import BASE, TORA2
 from training_runs import run_config, train, write_shards
 
 from tora2.acceleration.compiling import compile_blocks, is_compiled
@@ -111,6 +112,20 @@ def test_a_compiled_block_trains_as_a_plain_one(data, tmp_path, monkeypatch, che
         assert all(compiled[key] == pytest.approx(plain[key], rel=1e-4) for key in ("loss", "norm"))
     weights = [load_file(tmp_path / name / "adapter.safetensors") for name in figures]
     assert set(weights[0]) == set(weights[1])
+
+
+def test_half_precision_without_a_gpu_is_refused(data, tmp_path):
+    """accelerate would train in float32 without a word."""
+    model = {"frozen_dtype": "fp16"}
+    with pytest.raises(TrainingError, match="`run.precision` fp16 needs a GPU"):
+        train(run_config(data, tmp_path, model=model, run={"precision": "fp16"}))
+
+
+def test_clips_with_features_of_another_width_are_refused(data, tmp_path):
+    config = {"personalization_config": TORA2["personalization_config"] | {"semantic_width": 24}}
+    model = {"transformer": BASE | TORA2 | {"num_layers": 2} | config}
+    with pytest.raises(TrainingError, match="have `semantic` of width 16, but the model's is 24"):
+        train(run_config(data, tmp_path, model=model))
 
 
 def test_half_precision_keeps_what_is_trained_in_float32(data, tmp_path):

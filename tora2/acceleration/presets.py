@@ -66,7 +66,7 @@ def preset(choice: str | Preset) -> Preset:
 
 
 def check_interval(interval: tuple[float, float]) -> tuple[float, float]:
-    """The part of the steps, 0..1, in which there is guidance."""
+    """The part of the steps, 0..1, in which there is guidance; AccelerationError if there is no such part."""
     start, end = interval
     if not 0 <= start < end <= 1:
         raise AccelerationError(

@@ -18,6 +18,7 @@ from ..conditions import Entity, VideoSize
 from ..errors import Tora2Error
 from ..personalization.preparation import square_reference
 from ..tracking.points import follow_points, import_opencv
+from ..training.media import BROKEN
 from ..training.samples import Sample, parse_sample, sample_files
 from . import metrics
 from .encoders import ClipEncoder, Detector, DinoEncoder, GroundingDetector
@@ -197,7 +198,7 @@ def read_video(path: Path) -> torch.Tensor:
         with av.open(str(path)) as container:
             frames = [torch.from_numpy(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
         video = torch.stack(frames)
-    except (OSError, ValueError, IndexError, RuntimeError) as error:
+    except BROKEN as error:
         raise Tora2Error(f"{path} cannot be read as a video ({error}): make it anew.") from error
     if len(video) < 2:
         raise Tora2Error(f"{path} holds a single frame, in which nothing moves: give a video of at least two.")
@@ -300,7 +301,7 @@ def _measure_faces(
     people = {}
     for index, entity in enumerate(sample.entities):
         if entity.kind != "object" and entity.image is not None:
-            face = embed(entity.image)
+            face = embed(entity.image[..., :3])
             if face is not None:
                 people[index] = face
     frames: list[list[int] | None] = [None] * len(sample.entities)

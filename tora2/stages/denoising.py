@@ -168,15 +168,8 @@ def denoise(
     )
     reuse = Reuse(predict, scheduler, chosen.slope) if REUSED in schedule else None
     motion = conditioning.motion
-    multistep = isinstance(scheduler, CogVideoXDPMScheduler)
-    accepted = inspect.signature(scheduler.step).parameters
-    options = {"generator": generators} if "generator" in accepted else {}
-    if "eta" in accepted:
-        options["eta"] = eta
-
-    previous_clean = None
-    timesteps = scheduler.timesteps
-    for index, timestep in enumerate(timesteps):
+    advance = _Advance(scheduler, generators, eta)
+    for index, timestep in enumerate(scheduler.timesteps):
         guided_by_motion = motion is not None and motion.start <= index / steps < motion.end
         scaled = scheduler.scale_model_input(latents, timestep)
         scale = dynamic_guidance_scale(guidance_scale, steps, timestep.item()) if dynamic_guidance else guidance_scale
@@ -188,21 +181,37 @@ def denoise(
             prediction = predict.prompt_branch(scaled, timestep, with_motion=guided_by_motion)
         else:
             prediction = predict(scaled, timestep, scale, with_motion=guided_by_motion)
-        before = latents
-        if multistep:
-            back = timesteps[index - 1] if index > 0 else None
-            latents, previous_clean = scheduler.step(
-                prediction, previous_clean, timestep, back, latents, **options, return_dict=False
-            )
-        else:
-            latents = scheduler.step(prediction, timestep, latents, **options, return_dict=False)[0]
+        latents, clean = advance(prediction, index, latents)
         if on_step is not None:
-            clean = previous_clean if multistep else _clean(scheduler, prediction, timestep, before)
             preview = clean.transpose(1, 2) / scaling_factor
-            step = DenoisingStep(index, len(timesteps), int(timestep), latents, preview, schedule[index])
+            step = DenoisingStep(index, steps, int(timestep), latents, preview, schedule[index])
             on_step(step)
             latents = step.latents
     return latents.transpose(1, 2) / scaling_factor
+
+
+class _Advance:
+    """One step of CogVideoX's DPM scheduler, which wants the clean prediction of the step before, or of DDIM's."""
+
+    def __init__(self, scheduler: Any, generators: Sequence[torch.Generator], eta: float):
+        self.scheduler, self.multistep = scheduler, isinstance(scheduler, CogVideoXDPMScheduler)
+        accepted = inspect.signature(scheduler.step).parameters
+        given = {"generator": generators, "eta": eta}
+        self.options = {name: value for name, value in given.items() if name in accepted}
+        self.clean: torch.Tensor | None = None
+
+    def __call__(
+        self, prediction: torch.Tensor, index: int, latents: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Latents after step ``index``, and the clean ones that the step predicts."""
+        timesteps, options = self.scheduler.timesteps, self.options | {"return_dict": False}
+        timestep = timesteps[index]
+        if self.multistep:
+            back = timesteps[index - 1] if index > 0 else None
+            latents, self.clean = self.scheduler.step(prediction, self.clean, timestep, back, latents, **options)
+            return latents, self.clean
+        clean = self.scheduler.get_velocity(prediction, latents, timestep.expand(latents.shape[0]))
+        return self.scheduler.step(prediction, timestep, latents, **options)[0], clean
 
 
 def dynamic_guidance_scale(guidance_scale: float, steps: int, timestep: float) -> float:
@@ -236,7 +245,3 @@ def _first_frame(transformer: Any, first_frame: torch.Tensor | None, shape: tupl
     if first_frame is not None:
         padded[:, :1] = first_frame.float().cpu()
     return padded
-
-
-def _clean(scheduler: Any, prediction: torch.Tensor, timestep: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
-    return scheduler.get_velocity(prediction, latents, timestep.expand(latents.shape[0]))

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..binding import BindingConfig
 from ..errors import TrainingError
+from ..personalization.extractor import ExtractorConfig
 from .step import Recipe
 
 PRECISIONS = ("fp32", "bf16", "fp16")
@@ -284,6 +286,16 @@ def _check(config: TrainingConfig, where: str) -> None:
             refuse(f"data.{name}", value, "0 or more")
     if config.data.atlas and not config.model.source:
         refuse("model.source", config.model.source, "the folder of the tiny world's encoders, with `data.atlas`")
+    if len(optimizer.betas) != 2 or not all(0 <= beta < 1 for beta in optimizer.betas):
+        refuse("optimizer.betas", list(optimizer.betas), "two numbers from 0 to less than 1")
+    if not optimizer.epsilon >= 0:
+        refuse("optimizer.epsilon", optimizer.epsilon, "0 or more")
+    for name, kind in (("personalization_config", ExtractorConfig), ("binding_config", BindingConfig)):
+        try:
+            kind(**(config.model.transformer.get(name) or {}))
+        except TypeError as error:
+            known = ", ".join(item.name for item in dataclasses.fields(kind))
+            raise TrainingError(f"{where}: `model.transformer.{name}` ({error}) has {known}.") from error
     if not optimizer.rate > 0:
         refuse("optimizer.rate", optimizer.rate, "greater than 0")
     for name in ("ema", "floor"):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import itertools
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -98,8 +100,12 @@ class SampleEncoder:
         if self._takes_first_frame:
             said["the first frame"] = "by itself, with noise"
         source = self.bundle.source
-        for name, path in (("re-identification", find_reid(source)), ("face", find_face(source))):
-            said[f"weights of the {name} encoder"] = labels.files_sketch(path) if path is not None else None
+        for name, path, package in (
+            ("re-identification", find_reid(source), "onnxruntime"),
+            ("face", find_face(source), "insightface"),
+        ):
+            there = path is not None and importlib.util.find_spec(package) is not None
+            said[f"weights of the {name} encoder"] = labels.files_sketch(path) if there else None
         return said
 
     @property
@@ -233,15 +239,20 @@ def encode_samples(
         wanted.add(path)
         label = labels.label(group, settings)
         if labels.stored_label(path) == label:
+            for sentence in labels.left_out(path):
+                say(sentence)
             continue
-        clips = []
+        clips, left_out = [], []
         for name, files in group:
             try:
                 clips.append(encoder(parse_sample(name, files, size, data.fps, need_clip=True)))
             except Tora2Error as error:
-                say(f"left out: {error}" if name in str(error) else f"left out: Sample {name}: {error}")
+                named = str(error).startswith(f"Sample {name} ")
+                left_out.append(f"left out: {error}" if named else f"left out: Sample {name}: {error}")
+                say(left_out[-1])
         if clips:
             shard = {name: tensor.cpu() for name, tensor in collate([_on_cpu(clip) for clip in clips]).items()}
+            label |= {labels.LEFT_OUT: json.dumps(left_out)}
             say(f"wrote {write_safetensors(path, shard, torch.float16, label)} ({len(clips)} clips)")
         else:
             path.unlink(missing_ok=True)

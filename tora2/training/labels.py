@@ -18,6 +18,7 @@ from .shards import head
 
 WEIGHTS_OF = "weights of "
 VARIANT = "model.transformer.personalization_config.variant"
+LEFT_OUT = "left out"
 VALUES = 16
 """Values of each weight that are looked at: T5 XXL as a whole would take a minute."""
 
@@ -56,6 +57,12 @@ def stored_label(path: Path) -> dict[str, str] | None:
     return {name: metadata[name] for name in ("samples", "settings")}
 
 
+def left_out(path: Path) -> list[str]:
+    """Which samples a shard lacks, and why, one sentence for each."""
+    with safe_open(path, "pt") as shard:
+        return json.loads((shard.metadata() or {}).get(LEFT_OUT, "[]"))
+
+
 def check_folder(folder: Path, settings: Mapping[str, Any]) -> None:
     """All shards of a folder were made with these settings, or TrainingError says which one was otherwise.
 
@@ -87,9 +94,11 @@ def check_readable(paths: Iterable[Path], settings: Mapping[str, Any]) -> None:
             before = json.loads((shard.metadata() or {}).get("settings", "{}"))
         for key in sorted({*before} & {*settings}):
             if not _holds(key, before[key], settings[key]):
+                what = f"`{key}` {before[key]}, and this run has {settings[key]}"
+                what = f"other {key}" if key.startswith(WEIGHTS_OF) else what
                 raise TrainingError(
-                    f"{path} was made with `{key}` {before[key]}, and this run has {settings[key]}: encode the samples "
-                    "for it into another `data.path`, or train with what they were made for."
+                    f"{path} was made with {what}: encode the samples for it into another `data.path`, or train with "
+                    "what they were made for."
                 )
 
 

@@ -6,9 +6,7 @@ A sample is ``NAME.entities.json`` and the other files that begin with ``NAME.``
 
 from __future__ import annotations
 
-import io
 import json
-import math
 import tarfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,17 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from ..conditions import Entity, VideoSize
 from ..errors import TrainingError, TrajectoryError
 from ..trajectories import parse_document
 from ..trajectories import sample as sample_tracks
+from .media import BROKEN, chosen_frames, clip_facts, cover, mask_picture, read_clip, reference_picture
 
 VERSION = 1
 ENTITIES = ".entities.json"
 DRAWING = "trajectories.json"
 MOST_ENTITIES = 64
+FPS = 8.0  # of scenes that say none and have no clip
+RATES_DIFFER = 0.02  # 29.97 is 30
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,9 @@ def sample_files(
         TrainingError: there is no sample, or an archive cannot be read.
     """
     folder, count = Path(folder), 0
-    for archive in sorted(folder.rglob("*.tar")):
+    if not folder.exists():
+        raise TrainingError(f"There is no {folder}: `data.samples` is a folder of samples, or one .tar shard.")
+    for archive in sorted(folder.rglob("*.tar")) if folder.is_dir() else [folder]:
         for files in _archive(archive):
             for name, parts in _samples(files, lambda name, archive=archive: passed_over(f"{archive.name}:{name}")):
                 count += 1
@@ -87,15 +89,16 @@ def _samples(paths: Collection[str], passed_over: Callable[[str], None]) -> Iter
         dots = [index for index, letter in enumerate(base) if letter == "." and index]
         name = next((name for dot in reversed(dots) if (name := folder + slash + base[:dot]) in groups), None)
         if name is not None:
-            groups[name][path[len(name) + 1 :]] = path
-        elif base.endswith(".mp4"):
-            passed_over(path.removesuffix(".mp4"))
+            extension = path[len(name) + 1 :]
+            groups[name]["mp4" if extension.lower() == "mp4" else extension] = path
+        elif base.lower().endswith(".mp4"):
+            passed_over(path[: -len(".mp4")])
     yield from groups.items()
 
 
 def _archive(path: Path) -> Iterator[dict[str, bytes]]:
     """Files that follow each other with one name up to the first dot: a sample, or several whose names go on."""
-    name, files = None, {}
+    name, files, done = None, {}, set()
     try:
         with tarfile.open(path, "r|") as archive:
             for member in archive:
@@ -104,8 +107,14 @@ def _archive(path: Path) -> Iterator[dict[str, bytes]]:
                 if not member.isfile() or not stem or not dot:
                     continue
                 key = folder + slash + stem
+                if key in done:
+                    raise TrainingError(
+                        f"The files of {key} in {path} do not follow each other: pack them in the order of their names "
+                        "(`tar --sort=name -cf ...`)."
+                    )
                 if key != name:
                     yield files
+                    done.add(name)
                     name, files = key, {}
                 files[member.name] = archive.extractfile(member).read()
     except (tarfile.TarError, OSError, EOFError) as error:
@@ -131,28 +140,39 @@ def parse_sample(name: str, files: Mapping[str, bytes], size: VideoSize, fps: fl
         canvas = VideoSize(int(data["frames"]), int(data["height"]), int(data["width"]))
         if min(canvas.frames, canvas.height, canvas.width) < 1:
             raise ValueError(f"{canvas.frames} frames of {canvas.width}x{canvas.height} are no video")
-        frames = _chosen_frames(canvas.frames, float(data.get("fps", 8.0)), size.frames, fps)
-        if len(data["entities"]) > MOST_ENTITIES:
-            raise ValueError(f"{len(data['entities'])} entities are more than {MOST_ENTITIES}")
+        entities = data["entities"] or []
+        if len(entities) > MOST_ENTITIES:
+            raise ValueError(f"{len(entities)} entities are more than {MOST_ENTITIES}")
+        frames = chosen_frames(canvas.frames, _rate(data, files, canvas, need_clip), size.frames, fps)
         drawn = _drawn_tracks(files, canvas)
-        parsed = [_entity(item, files, drawn, canvas, size, frames) for item in data["entities"]]
-        clip = _clip(files, canvas, size, frames) if need_clip else None
+        parsed = [_entity(item, files, drawn, canvas, size, frames) for item in entities]
+        clip = read_clip(files["mp4"], canvas, size, frames) if need_clip else None
     except KeyError as error:
         raise TrainingError(f"Sample {name} lacks {error}.") from error
     except TrajectoryError as error:
         raise TrainingError(f"Sample {name}, trajectories.json: {error}") from error
-    except (ValueError, TypeError, AttributeError, OSError, LookupError, ArithmeticError, RecursionError) as error:
+    except BROKEN as error:  # a RecursionError is a RuntimeError
         raise TrainingError(f"Sample {name} cannot be used: {error}.") from error
     entities, identities, points, visible = zip(*parsed, strict=True) if parsed else ((),) * 4
     return Sample(name, caption, entities, identities, points, visible, clip)
 
 
-def _chosen_frames(there: int, own_fps: float, wanted: int, fps: float) -> torch.Tensor:
-    step = own_fps / fps if fps else 1.0
-    frames = (torch.arange(wanted, dtype=torch.float64) * step + 0.5).floor().long()
-    if not math.isfinite(step) or step <= 0 or frames[-1] >= there:
-        raise ValueError(f"{there} frames at {own_fps:g} fps are too few for {wanted} at {fps or own_fps:g} fps")
-    return frames
+def _rate(data: Mapping[str, Any], files: Mapping[str, bytes], canvas: VideoSize, need_clip: bool) -> float:
+    """Frames a second by entities.json, else by the clip; ValueError where they tell different things."""
+    said = data.get("fps")
+    if not need_clip:
+        return FPS if said is None else float(said)
+    facts = clip_facts(files["mp4"])
+    if facts.frames > canvas.frames:
+        raise ValueError(
+            f"the clip has {facts.frames} frames at {facts.fps:g} fps, but entities.json says {canvas.frames}: its "
+            "frames, fps and tracks are those of the clip itself"
+        )
+    if said is None:
+        return facts.fps or FPS
+    if facts.fps and abs(float(said) / facts.fps - 1) > RATES_DIFFER:
+        raise ValueError(f"the clip has {facts.fps:g} fps, but entities.json says {float(said):g}")
+    return float(said)
 
 
 def _drawn_tracks(files: Mapping[str, bytes], canvas: VideoSize) -> dict[str, list[list]]:
@@ -191,21 +211,27 @@ def _entity(
     phrase = str(item.get("phrase", ""))
     image = mask = None
     if item.get("reference"):
-        image = picture(files[item["reference"]], "RGB")
+        image = reference_picture(files[item["reference"]])
         if item.get("mask"):
-            mask = picture(files[item["mask"]], "L")[..., 0]
+            mask = mask_picture(files[item["mask"]])
     points, visible = [], []
-    for track in _tracks(item.get("tracks", []), drawn, phrase):
+    for track in _tracks(item.get("tracks") or [], drawn, phrase):
         if len(track) != canvas.frames:
             raise ValueError(f"a track of {phrase!r} has {len(track)} points for {canvas.frames} frames")
-        points.append([[float(x) for x in point[:2]] if point is not None else [0.5, 0.5] for point in track])
+        points.append([[0.5, 0.5] if point is None else _place(point, phrase) for point in track])
         visible.append([point is not None for point in track])
     places = torch.tensor(points, dtype=torch.float32).reshape(len(points), canvas.frames, 2)
     seen = torch.tensor(visible, dtype=torch.bool).reshape(len(points), canvas.frames)
     if not torch.isfinite(places).all():
         raise ValueError(f"a track of {phrase!r} holds a number that is not finite")
+    inside = ((places >= 0) & (places <= 1)).all(-1)
+    if bool((seen.any(1) & ~(seen & inside).any(1)).any()):
+        raise ValueError(
+            f"a track of {phrase!r} is nowhere on the canvas: points are parts of the clip's width and height, 0..1, "
+            "and no pixels"
+        )
     places, seen = places[:, frames], seen[:, frames]
-    height, width, top, left = _cover(canvas, size)
+    height, width, top, left = cover(canvas, size)
     scale, offset = torch.tensor([width, height]), torch.tensor([left, top])
     places = (places * scale - offset) / torch.tensor([size.width, size.height])
     seen = seen & ((places >= 0) & (places <= 1)).all(-1)
@@ -213,47 +239,10 @@ def _entity(
     return entity, str(item.get("identity") or phrase.partition("#")[0].strip().casefold()), places, seen
 
 
-def _cover(canvas: VideoSize, size: VideoSize) -> tuple[int, int, int, int]:
-    """Height and width that cover ``size``, and the first row and column of its centre."""
-    scale = max(size.height / canvas.height, size.width / canvas.width)
-    height = max(size.height, round(canvas.height * scale))
-    width = max(size.width, round(canvas.width * scale))
-    return height, width, (height - size.height) // 2, (width - size.width) // 2
-
-
-def picture(content: bytes, mode: str) -> torch.Tensor:
-    """An image file as [H, W, C] in 0..1."""
-    from PIL import Image
-
-    try:
-        opened = Image.open(io.BytesIO(content))
-    except Image.DecompressionBombError as error:  # it is no ValueError
-        raise ValueError(str(error)) from error
-    with opened as image:
-        image = image.convert(mode)
-        pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
-        return pixels.reshape(image.height, image.width, -1).float() / 255
-
-
-def _clip(files: Mapping[str, bytes], canvas: VideoSize, size: VideoSize, frames: torch.Tensor) -> torch.Tensor:
-    import av
-
-    wanted, found, index = set(frames.tolist()), {}, 0
-    with av.open(io.BytesIO(files["mp4"])) as container:
-        for frame in container.decode(video=0):
-            if (frame.height, frame.width) != (canvas.height, canvas.width):
-                raise ValueError(
-                    f"the clip is {frame.width}x{frame.height}, but entities.json says {canvas.width}x{canvas.height}"
-                )
-            if index in wanted:
-                found[index] = torch.from_numpy(frame.to_ndarray(format="rgb24"))
-            index += 1
-            if len(found) == len(wanted):
-                break
-    if len(found) < len(wanted):
-        raise ValueError(f"the clip ends after {index} frames, but entities.json says {canvas.frames}")
-    pixels = torch.stack([found[frame] for frame in frames.tolist()]).permute(0, 3, 1, 2).float() / 127.5 - 1
-    height, width, top, left = _cover(canvas, size)
-    if (height, width) != tuple(pixels.shape[-2:]):
-        pixels = F.interpolate(pixels, size=(height, width), mode="bicubic", antialias=True).clamp(-1, 1)
-    return pixels[..., top : top + size.height, left : left + size.width].contiguous()
+def _place(point: Any, phrase: str) -> list[float]:
+    """x and y of a point, [x, y, ...] or a drawing's {"x": ..., "y": ...}."""
+    if isinstance(point, Mapping):
+        point = [point["x"], point["y"]]
+    if not isinstance(point, list) or len(point) < 2:
+        raise ValueError(f"a point of {phrase!r} is {point!r} instead of [x, y]")
+    return [float(point[0]), float(point[1])]

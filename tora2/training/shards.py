@@ -56,6 +56,12 @@ class Shards:
     def __len__(self) -> int:
         return self.clips
 
+    def widths(self) -> dict[str, int]:
+        """Of the features and text states that the first shard holds."""
+        with safe_open(self.paths[0], "pt") as shard:
+            names = [name for name in ("semantic", "reid", "face", "text") if name in shard.keys()]
+            return {name: shard.get_slice(name).get_shape()[-1] for name in names}
+
     def batch(self, places: Sequence[int]) -> dict[str, torch.Tensor]:
         """The clips at these places of the run (0 is the very first clip; epochs follow one another without a gap)."""
         return collate([self._clip(*self.locate(place)) for place in places])

@@ -17,6 +17,7 @@ from torch import nn
 
 from ..acceleration.compiling import compile_blocks
 from ..errors import TrainingError
+from ..personalization.extractor import ExtractorConfig
 from . import labels, models, state
 from .config import TrainingConfig, learning_rate
 from .distribution import callable_in_parts, is_sharded, make_accelerator, prepare
@@ -73,6 +74,8 @@ class Trainer:
                 f"{self.out} holds a run already ({found[-1].name}): give --resume to go on, or another `run.out`."
             )
         self.accelerator = make_accelerator(config)
+        if config.run.precision == "fp16" and self.accelerator.device.type == "cpu":
+            raise TrainingError("`run.precision` fp16 needs a GPU, and this is a CPU: set it to bf16 or fp32.")
         self.slice = Slice(self.accelerator, minutes, config.run.save_minutes)
         self.shards = models.open_data(config, self.accelerator.device)
         torch.manual_seed(config.run.seed)  # every process makes the same new parts
@@ -322,8 +325,20 @@ class Trainer:
                 f"have {channels}: encode them with this model's VAE."
             )
         if isinstance(self.shards, Shards):
+            extractor = ExtractorConfig(**config.personalization_config)
+            wanted = {"semantic": extractor.semantic_width, "text": config.text_embed_dim}
+            wanted |= {"reid": extractor.reid_width} if extractor.uses_reid else {}
+            wanted |= {"face": extractor.face_width} if extractor.uses_face else {}
+            for name, width in self.shards.widths().items():
+                if width != wanted.get(name, width):
+                    raise TrainingError(
+                        f"The clips in {self.shards.folder} have `{name}` of width {width}, but the model's is "
+                        f"{wanted[name]}: encode them with this model's encoders, or set the width that they have."
+                    )
             prepared = models.preparation(self.config.model, self.built.bundle)
             read = {f"model.{name}": value for name, value in prepared.items()}
             read["model.transformer.max_text_seq_length"] = config.max_text_seq_length
-            read[labels.VARIANT] = config.personalization_config.get("variant", "dpe")
+            read[labels.VARIANT] = extractor.variant
+            if self.built.bundle is not None:
+                read["weights of the VAE"] = labels.sketch(self.built.bundle.vae)
             labels.check_readable(self.shards.paths, read)
