@@ -6,9 +6,13 @@ import copy
 import json
 import re
 import threading
+import time
 from pathlib import Path
 
+import av
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from tora2.headless.graph import to_prompt
 
@@ -142,6 +146,36 @@ def test_a_list_of_drawings_gives_a_video_of_each(server, tiny_prompt):
     prompt["other"]["inputs"]["drawing"] = prompt[editor]["inputs"]["drawing"].replace("0.85", "0.5")
     both = of_each(prompt, editor, "other")
     check_two_different_videos(server, with_inputs(prompt, "Tora2EncodeTrajectories", trajectories=both))
+
+
+def test_a_lora_of_the_models_folder_changes_the_video_and_a_wrong_one_is_refused(server, tiny_prompt):
+    folder = server.base / "models" / "loras"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, layer in (("right", "2.attn1.to_out.0"), ("wrong", "99.attn1.to_q")):
+        halves = {"lora_A": torch.randn(4, 256) * 0.1, "lora_B": torch.randn(256, 4) * 0.1}
+        tensors = {f"transformer.transformer_blocks.{layer}.{half}.weight": tensor for half, tensor in halves.items()}
+        save_file(tensors, folder / f"{name}.safetensors")
+    time.sleep(2.5)  # a look at the folders holds for two seconds
+    assert "right.safetensors" in str(server.get("/object_info/Tora2LoadLora"))
+    prompt = tiny_prompt(ROOT / "workflows" / "trajectories_only_tiny.json")
+    loader = next(key for key, node in prompt.items() if node["class_type"] == "Tora2LoadModel")
+
+    def run(lora: str, strength: float) -> dict:
+        changed = copy.deepcopy(prompt)
+        changed["lora"] = {"class_type": "Tora2LoadLora", "inputs": {"lora": lora, "strength": strength}}
+        changed[loader]["inputs"]["lora"] = ["lora", 0]
+        return server.run(changed)
+
+    videos = []
+    for lora, strength in (("right.safetensors", 0.0), ("none", 1.0), ("right.safetensors", 1.0)):
+        done = run(lora, strength)
+        assert done["status"]["status_str"] == "success", done["status"]["messages"]
+        files = [file for output in done["outputs"].values() for file in output.get("images", ()) if "mp4" in str(file)]
+        with av.open(str(server.base / "output" / files[0]["subfolder"] / files[0]["filename"])) as video:
+            videos.append([frame.to_ndarray(format="rgb24").tobytes() for frame in video.decode(video=0)])
+    assert videos[0] == videos[1] != videos[2]
+    (error,) = (m[1] for m in run("wrong.safetensors", 1.0)["status"]["messages"] if m[0] == "execution_error")
+    assert "changes 1 of 1 layers that this model does not have" in error["exception_message"]
 
 
 def test_a_bad_drawing_is_refused_before_anything_runs(server, tiny_prompt):
