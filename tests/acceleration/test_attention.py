@@ -8,14 +8,8 @@ from diffusers.models.attention_processor import CogVideoXAttnProcessor2_0
 from small_models import trained, transformer
 
 from tora2.acceleration import attention_check
-from tora2.acceleration.attention import (
-    BACKENDS,
-    Tora2AttentionProcessor,
-    available,
-    current_attention,
-    kernel,
-    use_attention,
-)
+from tora2.acceleration.attention import Tora2AttentionProcessor, current_attention, use_attention
+from tora2.acceleration.attention_kernels import BACKENDS, available, kernel
 from tora2.conditions import VideoSize
 from tora2.errors import AccelerationError
 from tora2.stages.prediction import rotary_tables
@@ -159,7 +153,7 @@ def test_eight_bits_are_not_called_wrong(model, monkeypatch):
 )
 def test_what_cannot_be_had_is_refused(model, monkeypatch, name, message):
     if name == "sage":
-        monkeypatch.setattr("tora2.acceleration.attention.importlib.util.find_spec", lambda name: None)
+        monkeypatch.setattr("tora2.acceleration.attention_kernels.importlib.util.find_spec", lambda name: None)
     with pytest.raises(AccelerationError, match=message):
         use_attention(model, name)
 
@@ -167,7 +161,7 @@ def test_what_cannot_be_had_is_refused(model, monkeypatch, name, message):
 def test_a_broken_package_is_refused(model, monkeypatch):
     install(monkeypatch, "flash_attn")
     monkeypatch.setattr(
-        "tora2.acceleration.attention.importlib.import_module",
+        "tora2.acceleration.attention_kernels.importlib.import_module",
         lambda name: (_ for _ in ()).throw(OSError("undefined symbol: _ZN3c10\nand more")),
     )
     with pytest.raises(AccelerationError, match=r"does not work here \(undefined symbol: _ZN3c10\)"):

@@ -186,7 +186,7 @@ def test_group_offloading_takes_attention_kernels_presets_and_quantized_layers(p
 
 
 def test_the_lists_of_choices_are_those_of_the_modules():
-    from tora2.acceleration import attention, quantization
+    from tora2.acceleration import attention_kernels, quantization
 
-    assert ATTENTIONS == ("auto", *attention.BACKENDS)
+    assert ATTENTIONS == ("auto", *attention_kernels.BACKENDS)
     assert QUANTIZATIONS == ("none", *quantization.SCHEMES)

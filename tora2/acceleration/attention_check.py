@@ -9,7 +9,7 @@ from diffusers.models.embeddings import apply_rotary_emb
 
 from ..conditions import VideoSize
 from ..errors import AccelerationError
-from .attention import BACKENDS, kernel
+from .attention_kernels import BACKENDS, kernel
 
 EXACT_LIMIT, QUANTIZED_LIMIT = 0.02, 0.12
 """Largest relative error. Exact kernels in bfloat16 stay below 0.006, 8-bit ones below 0.08, wrong ones near 1."""

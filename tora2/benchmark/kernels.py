@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from ..acceleration.attention import available, kernel
 from ..acceleration.attention_check import check_attention
+from ..acceleration.attention_kernels import available, kernel
 from ..conditions import VideoSize
 from ..errors import AccelerationError
 from ..memory.estimates import video_tokens

@@ -8,13 +8,12 @@ import torch
 
 from ..tiny.backgrounds import BACKGROUNDS
 from . import metrics, words
-from .cutting import cut_outs, gallery_pictures
+from .cutting import gallery_pictures
 from .networks import Recognizer, Sight, Watcher
 from .scenes import Scene
-from .tracking import Tracks, look, one_to_one, places_of_things, track
+from .tracking import identity_vector, look, one_to_one, places_of_things, track
 
 PAPER_WIDTH, PAPER_HEIGHT = 720, 480
-CUT_OUTS = 5
 
 
 @dataclass(frozen=True)
@@ -78,11 +77,3 @@ def measure(judges: Judges, scene: Scene, video: torch.Tensor, gallery: torch.Te
 def background(sight: Sight) -> str:
     """Name of the background that the frames show together."""
     return list(BACKGROUNDS)[int(sight.scene.log_softmax(-1).mean(0).argmax())]
-
-
-def identity_vector(recognizer: Recognizer, video: torch.Tensor, tracks: Tracks, index: int) -> torch.Tensor:
-    """[D] of an entity: mean over the frames in which most of it is seen."""
-    frames = tracks.weight[index].argsort(descending=True)[:CUT_OUTS]
-    # One size for all frames: where a part is covered the rest must not grow.
-    area = tracks.area[index].quantile(0.75).expand(len(frames))
-    return recognizer(cut_outs(video[frames], tracks.places[index, frames], area, tracks.share[index, frames])).mean(0)

@@ -26,6 +26,7 @@ DOUBT = 1.0  # votes that every cell gets for nothing, so that an unseen entity 
 TEMPERATURE = 0.1
 REFINE = 10.0  # pixels around the path whose votes are averaged
 THING = 14.0  # pixels around a peak of votes that are one thing's
+CUT_OUTS = 5  # frames that say what an entity looks like
 MOST_THINGS = 5  # a frame
 LEAST = 4.0  # votes that make a thing
 QUIET = 0.04  # of the grey scale: changes that are nothing
@@ -230,3 +231,11 @@ def refine(path: torch.Tensor, share: torch.Tensor, votes: torch.Tensor) -> tupl
             else:
                 place[t] = place[int(before[-1] if len(before) else after[0])]
     return place, weight
+
+
+def identity_vector(recognizer: Recognizer, video: torch.Tensor, tracks: Tracks, index: int) -> torch.Tensor:
+    """[D] of an entity: mean over the frames in which most of it is seen."""
+    frames = tracks.weight[index].argsort(descending=True)[:CUT_OUTS]
+    # One size for all frames: where a part is covered the rest must not grow.
+    area = tracks.area[index].quantile(0.75).expand(len(frames))
+    return recognizer(cut_outs(video[frames], tracks.places[index, frames], area, tracks.share[index, frames])).mean(0)

@@ -18,7 +18,7 @@ from ..tiny.assets import Atlas
 from ..tiny.captions import every_phrase_once
 from ..tiny.world import World
 from .cutting import gallery_pictures
-from .tracking import look, track
+from .tracking import identity_vector, look, track
 
 WAYS = ("caption alone", "other name")
 """The caption with the thing's own name, and, as the control, with the name of something else."""
@@ -98,8 +98,6 @@ def generate(
 @torch.no_grad()
 def measure(judges, scene: WordScene, video: torch.Tensor) -> dict[str, float]:
     """``named``: is the thing in the video most like a picture of the name in the scene's caption?"""
-    from .measures import identity_vector
-
     sight = look(judges.watcher, video)
     # With one reference all solid places are its own: this finds the thing, whatever it looks like.
     tracks = track(judges.watcher, judges.recognizer, sight, video, scene.gallery[:1])

@@ -27,6 +27,7 @@ import torch
 from ..errors import Tora2Error
 from . import breadth
 from .names import HELD_OUT_STYLE, EmojiName, describe, is_held_out, with_article
+from .squares import to_square
 
 PACKAGES = {
     "google": ("emoji-datasource-google", "img/google/64/{}.png"),
@@ -130,24 +131,6 @@ def _from_webp(content: bytes) -> torch.Tensor:
 
     image = np.array(Image.open(io.BytesIO(content)).convert("RGBA"))
     return torch.from_numpy(image).permute(2, 0, 1).contiguous()
-
-
-def to_square(picture, size: int) -> np.ndarray | None:
-    """PIL picture -> [4, size, size] uint8: cropped to what is opaque, centred on a transparent square, one pixel
-    free."""
-    from PIL import Image
-
-    picture = picture.convert("RGBA")
-    box = picture.getchannel("A").point(lambda a: 255 * (a > 16)).getbbox()
-    if box is None or min(box[2] - box[0], box[3] - box[1]) < 6:
-        return None
-    picture = picture.crop(box)
-    side = max(picture.size)
-    square = Image.new("RGBA", (side, side))
-    square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
-    out = Image.new("RGBA", (size, size))
-    out.paste(square.resize((size - 2, size - 2), Image.Resampling.LANCZOS), (1, 1))
-    return np.asarray(out).transpose(2, 0, 1).copy()
 
 
 def build_atlas(

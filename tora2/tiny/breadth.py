@@ -17,6 +17,7 @@ import numpy as np
 
 from .backgrounds import mix, noise
 from .names import MAX_WORDS
+from .squares import to_square
 
 PHOTO, CUT_OUT, TEXTURE = "photo", "cutout", "texture"
 STYLES = (PHOTO, CUT_OUT, TEXTURE)
@@ -64,8 +65,6 @@ class Extra:
 def stamps(folder: Path, size: int) -> list[Extra]:
     """Photographed things of an unpacked Tux Paint stamps folder; drawings and what has no short name are left out."""
     from PIL import Image
-
-    from .assets import to_square
 
     found = []
     for part in KINDS:
