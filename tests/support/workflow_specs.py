@@ -72,6 +72,10 @@ class Sheet:
         self.add("text", "Tora2TextEncode", (0, 260), (340, 260), "2. Prompt", prompt=prompt)
         self.link("load", "text", "model")
 
+    def lora(self) -> None:
+        self.add("lora", "Tora2LoadLora", (0, -190), (340, 110), "A LoRA, if you like", lora="none")
+        self.link("lora", "load", "lora")
+
     def editor(self, tracks: list[dict], size: dict[str, Any]) -> None:
         self.add("editor", "Tora2TrajectoryEditor", (400, 0), (640, 760), "3. Draw", drawing=drawing(*tracks), **size)
 
@@ -264,7 +268,8 @@ def cogvideox_t2v() -> Sheet:
             "Tora. These have no part for reference pictures.",
             FULL_FILES.format(base="CogVideoX-5b", end=""),
             f"1. **Load model**. *offload* auto moves whole models to the GPU where they fit (from 16 GB on they "
-            f"should) and goes block by block where they do not; the log says which.\n"
+            f"should) and goes block by block where they do not; the log says which. *A LoRA, if you like* takes one of "
+            f"CogVideoX-5B from models/loras, for a style.\n"
             f"2. **Prompt**: long, detailed English sentences work best.\n"
             f"3. **Draw**: {DRAWING}\n"
             f"4. **Motion**, 5. **Bind**.\n"
@@ -279,6 +284,7 @@ def cogvideox_t2v() -> Sheet:
         "hills stand in the distance. Steady camera, realistic, high detail."
     )
     sheet.start("CogVideoX-5b + Tora", prompt)
+    sheet.lora()
     sheet.editor([track("boat", RED, [(0.12, 0.62), (0.45, 0.55), (0.88, 0.6)])], FULL)
     sheet.motion("editor", "5. Bind")
     sheet.finish("editor", 6, "video/tora_t2v")
@@ -293,7 +299,8 @@ def cogvideox_i2v() -> Sheet:
             "weights of CogVideoX-5B-I2V and Tora.",
             FULL_FILES.format(base="CogVideoX-5b-I2V", end="_I2V"),
             f"1. **Load model**. *offload* auto moves whole models to the GPU where they fit (from 16 GB on they "
-            f"should) and goes block by block where they do not; the log says which.\n"
+            f"should) and goes block by block where they do not; the log says which. *A LoRA, if you like* takes one of "
+            f"CogVideoX-5B from models/loras, for a style.\n"
             f"2. **Prompt**: describes the picture and what happens.\n"
             f"3. **Draw**: the picture lies under the drawing; let each path start on the thing that shall move. {DRAWING}\n"
             f"4. **Motion**, 5. **Bind**.\n"
@@ -308,6 +315,7 @@ def cogvideox_i2v() -> Sheet:
         "Smooth 3D animation, bright colours, steady camera."
     )
     sheet.start("CogVideoX-5b-I2V + Tora (I2V)", prompt)
+    sheet.lora()
     sheet.editor([track("duck", RED, [(0.76, 0.58), (0.5, 0.5), (0.2, 0.6)])], FULL)
     _first_frame(sheet, "tora2_first_frame_duck_wide.png", "video/tora_i2v")
     return sheet
