@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -59,7 +61,37 @@ def test_open_gates_mix_all_three_kinds(variant):
         other = module(replaced(batch, **{field: change}), motion, 2)
         assert (other.tokens - bound.tokens).abs().max() > 1e-3, f"{field} did not reach the appearance"
     other = module(replaced(batch, tokens=torch.randn(3, 4, 24)), motion, 2)
-    assert (other.first_map - bound.first_map).abs().max() > 1e-3, "the appearance did not reach the motion map"
+    for field in ("first_map", "motion"):
+        change = getattr(other, field) - getattr(bound, field)
+        assert change.abs().max() > 1e-3, f"the appearance did not reach {field}"
+
+
+@torch.no_grad()
+def test_what_attends_to_each_other_are_tokens_of_their_kind_place_and_time():
+    module, batch = binding(), entities()
+    level = torch.randn(16)
+    given = []
+    module.layers[0].register_forward_pre_hook(lambda layer, arguments: given.append(arguments[0]))
+    module(batch, level[:, None, None].expand(2 * FRAMES, 16, HEIGHT, WIDTH), 2)
+    (x, y), time = batch.points.unbind(-1), torch.linspace(0, 1, FRAMES).expand(3, 2, FRAMES)
+    angles = torch.stack([math.pi * 2**octave * value for value in (x, y, time) for octave in range(4)], dim=-1)
+    appearance, motion, words = module.kind
+    moving = module.motion_in(level) + module.place_in(torch.cat([angles.sin(), angles.cos()], dim=-1)) + motion
+    expected = [module.appearance_in(batch.tokens) + appearance, moving.flatten(1, 2)]
+    expected.append(module.words_in(batch.words) + words)
+    torch.testing.assert_close(given[0], torch.cat(expected, dim=1), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("variant", ["gated", "linear", "none"])
+@torch.no_grad()
+def test_places_where_a_track_is_not_seen_change_nothing(variant):
+    module, batch, motion = binding(variant), entities(), first_map()
+    batch.visible[:, 0, 2] = False
+    moved = batch.points.clone()
+    moved[:, 0, 2] = torch.rand(3, 2)
+    bound, other = (module(replaced(batch, points=points), motion, 2) for points in (batch.points, moved))
+    for field, value in bound.__dict__.items():
+        torch.testing.assert_close(getattr(other, field), value, msg=field)
 
 
 @pytest.mark.parametrize("variant", ["gated", "linear"])

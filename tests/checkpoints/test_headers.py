@@ -85,7 +85,7 @@ def test_missing_and_folder(tmp_path):
     refused(lambda: read_header(tmp_path), "is a folder")
 
 
-@pytest.mark.parametrize("keep", [0.3, 0.9, 0.999])
+@pytest.mark.parametrize("keep", [0.3, 0.9, 1 - 1e-9], ids=["a third", "most", "all but a byte"])
 def test_truncated_file(tmp_path, keep):
     write_config(tmp_path / "m" / "transformer")
     write_sharded(tmp_path / "m" / "transformer", base_state(make_transformer(motion_channels=None)), 1)

@@ -106,7 +106,7 @@ WRONG = [
     ({"1": source(scale="wide"), "2": sink("1", 0)}, "input 'scale' takes a number, but the workflow says 'wide'"),
     ({"1": source(kind="odd"), "2": sink("1", 0)}, "has no choice 'odd'; it can be plain, fancy"),
     ({"1": source(), "2": sink("1", 1)}, "input 'thing' takes FIXTURE_THING, but .* gives INT"),
-    ({"1": source(), "2": sink("1", 7)}, "no output number 7"),
+    ({"1": source(), "2": sink("1", 3)}, "no output number 3"),
     ({"2": sink("1", 0)}, "comes from node 1, which does not exist"),
     ({"1": source()}, "no active node that saves or shows anything"),
     ({"2": {"class_type": "FixtureSink", "inputs": {}}}, r"input 'thing' \(FIXTURE_THING\) is missing; connect it"),
@@ -181,15 +181,20 @@ def test_async_nodes_and_blocked_branches(classes: dict[str, type], received: li
         return io.NodeOutput(["later"])
 
     later = make_node("Later", execute)
-    closed = make_node("Closed", lambda cls: io.NodeOutput(block_execution="not today"))
+    closed, shut = (
+        make_node(name, lambda cls: io.NodeOutput(block_execution="not today"), schema={"list": is_list})
+        for name, is_list in (("Closed", False), ("Shut", True))
+    )
     prompt = {
         "1": {"class_type": "Later", "inputs": {}},
         "2": {"class_type": "Closed", "inputs": {}},
-        "3": sink("1", 0),
-        "4": sink("2", 0),
+        "3": {"class_type": "Shut", "inputs": {}},
+        "4": sink("1", 0),
+        "5": sink("2", 0),
+        "6": sink("3", 0),
     }
-    run({**classes, "Later": later, "Closed": closed}, prompt)
-    assert received == [("3", ["later"], "")]
+    run({**classes, "Later": later, "Closed": closed, "Shut": shut}, prompt)
+    assert received == [("4", ["later"], "")]
 
 
 def test_own_validation_speaks_and_replaces_limits(classes: dict[str, type], received: list) -> None:

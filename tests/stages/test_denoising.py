@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from diffusers import CogVideoXDDIMScheduler
+from diffusers import CogVideoXDDIMScheduler, CogVideoXDPMScheduler
 from small_models import document, scheduler, text_encoder, tokenizer, trained, transformer, vae
 
+from tora2.acceleration.presets import Preset
 from tora2.conditions import VideoSize
 from tora2.errors import ConditionError
 from tora2.stages import bind_entities, denoise, encode_motion, encode_text, resolve_size
@@ -72,10 +73,10 @@ def test_constants_are_computed_once_per_video(model, conditioning):
 def test_motion_guides_only_in_its_span(model, conditioning):
     motion = conditioning.motion
     never = replace(conditioning, motion_maps=None, motion=None)
-    late = replace(conditioning, motion=replace(motion, start=0.5))
-    full = run(model, conditioning)
-    plain, half = run(model, never), run(model, late)
-    assert (full - half).abs().max() > 1e-3 and (half - plain).abs().max() > 1e-3
+    full, plain = run(model, conditioning), run(model, never)
+    for span in ({"start": 0.5}, {"end": 0.5}):
+        half = run(model, replace(conditioning, motion=replace(motion, **span)))
+        assert (full - half).abs().max() > 1e-3 and (half - plain).abs().max() > 1e-3, f"one of two steps: {span}"
     off = replace(conditioning, motion=replace(motion, strength=0.0))
     torch.testing.assert_close(run(model, off), plain, rtol=1e-4, atol=1e-4)
 
@@ -96,16 +97,26 @@ def test_steps_report_clean_latents_and_can_stop(model, conditioning):
     assert seen == [(0, 4, (1, 16, 5, 16, 16)), (1, 4, (1, 16, 5, 16, 16))]
 
 
-def test_the_last_clean_prediction_is_the_result(model, conditioning):
-    cleans = []
-    result = run(model, conditioning, steps=3, on_step=lambda step: cleans.append(step.clean))
+@pytest.mark.parametrize("kind", [CogVideoXDPMScheduler, CogVideoXDDIMScheduler])
+def test_the_last_clean_prediction_is_the_result(model, conditioning, kind):
+    cleans, noise = [], kind.from_config(scheduler().config)
+    result = run(model, conditioning, scheduler=noise, steps=3, on_step=lambda step: cleans.append(step.clean))
     torch.testing.assert_close(cleans[-1], result, rtol=1e-3, atol=1e-3)
 
 
-def test_ddim_runs_too(model, conditioning):
-    config = {k: v for k, v in scheduler().config.items() if not k.startswith("_")}
-    latents = run(model, conditioning, scheduler=CogVideoXDDIMScheduler(**config), on_step=lambda step: None)
-    assert latents.isfinite().all()
+def test_steps_outside_of_the_guidance_interval_are_those_without_guidance(model, conditioning):
+    options = {"steps": 4, "preset": Preset(warmup=0.5, period=2, tail=1)}
+    guided, plain = [], []
+    run(model, conditioning, guidance_interval=(0.0, 0.5), on_step=guided.append, **options)
+    assert [step.kind for step in guided] == ["F", "F", ".", "P"]
+
+    def from_the_same_latents(step):
+        plain.append(step.clean)
+        step.latents = guided[step.index].latents
+
+    run(model, conditioning, guidance_scale=1.0, on_step=from_the_same_latents, **options)
+    apart = [float((step.clean - clean).abs().max()) for step, clean in zip(guided, plain, strict=True)]
+    assert min(apart[:2]) > 1e-2 and max(apart[2:]) < 1e-3
 
 
 def test_guidance_of_one_runs_one_branch(model, conditioning):
@@ -140,6 +151,7 @@ def test_sizes(model, conditioning, caplog):
     resolve_size(model, None, width=512)
     assert "trained at 128x128; 512x128 will look worse" in caplog.text
     learned = transformer(in_channels=32, use_learned_positional_embeddings=True)
+    assert resolve_size(learned, None) == VideoSize(17, 128, 128)
     assert resolve_size(learned, None, frames=9) == VideoSize(9, 128, 128), "shorter clips begin like longer ones"
     with pytest.raises(ConditionError, match="makes 128x128 pixels and no other size, but 64x128 is asked for"):
         resolve_size(learned, None, width=64)

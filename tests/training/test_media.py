@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from tora2.training.media import mask_picture, reference_picture
+from tora2.conditions import VideoSize
+from tora2.training.media import chosen_frames, cover, mask_picture, reference_picture
 
 
 def written(image: Image.Image, kind: str = "PNG", **options) -> bytes:
@@ -84,3 +85,15 @@ def test_a_picture_too_large_to_open_is_a_value_error(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     with pytest.raises(ValueError, match="exceeds limit"):
         reference_picture(written(Image.fromarray(cut_out())))
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [((32, 64), (43, 64, 5, 0)), ((48, 32), (48, 72, 0, 20)), ((64, 96), (64, 96, 0, 0))]
+)
+def test_a_picture_covers_the_video_and_keeps_its_proportions(size, expected):
+    assert cover(VideoSize(1, 64, 96), VideoSize(1, *size)) == expected
+
+
+def test_a_rate_of_zero_takes_every_frame():
+    assert chosen_frames(9, 16.0, 9, fps=0).tolist() == list(range(9))
+    assert chosen_frames(9, 16.0, 5, fps=8.0).tolist() == [0, 2, 4, 6, 8]

@@ -213,13 +213,13 @@ def test_vanishing_and_coming_back():
 @pytest.mark.parametrize("frames", [9, 13, 97])
 def test_visible_stretches_keep_their_part_of_the_clip(frames):
     path = torch.arange(49.0)[:, None, None].expand(49, 1, 2)
-    visible = torch.zeros(49, 1)
-    visible[12:37] = 1
+    visible = torch.full((49, 1), 0.5)
+    visible[13:36] = 0.6
     sampled = sample(
         from_tracks({"track_path": path, "track_visibility": visible}, width=100, height=100, frames=frames)
     )
     at = torch.arange(frames) * 48 / (frames - 1)
-    assert torch.equal(sampled.visible[0], (at >= 12) & (at <= 36))
+    assert torch.equal(sampled.visible[0], (at >= 13) & (at <= 35))
     seen = sampled.visible[0]
     assert torch.allclose(sampled.pixels(100, 100)[0, seen, 0], at[seen].double(), atol=1e-5)
 
