@@ -51,7 +51,7 @@ class Average:
 
     Args:
         parameters: by name.
-        decay: of the average at the end; it rises from 0.1, so that an early average is not the beginning's.
+        decay: of the average at the end; it rises from 0.18, so that an early average is not the beginning's.
     """
 
     def __init__(self, parameters: Mapping[str, nn.Parameter], decay: float):
