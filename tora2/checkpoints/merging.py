@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 import torch
 
 from ..errors import CheckpointError
-from .headers import TensorInfo
 from .lora import Change, Lora, changes
 from .quantized import QUANTIZED
-from .weights import JoinedTensors, StoredTensors, opened
+from .weights import JoinedTensors, StoredTensors, Tensors, opened
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ def merge(
     return MergedTensors(stored, added, dtype)
 
 
-class MergedTensors(Mapping[str, TensorInfo]):
+class MergedTensors(Tensors):
     """Stored tensors that are changed as they are read: W + sum of strength * alpha / rank * up @ down, in float32."""
 
     def __init__(
@@ -59,19 +58,8 @@ class MergedTensors(Mapping[str, TensorInfo]):
         added: Mapping[str, list[Change]],
         dtype: torch.dtype | None = None,
     ):
+        super().__init__(stored, repr(stored))
         self._stored, self._added, self._dtype = stored, added, dtype
-
-    def __getitem__(self, key: str) -> TensorInfo:
-        return self._stored[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._stored)
-
-    def __len__(self) -> int:
-        return len(self._stored)
-
-    def __repr__(self) -> str:
-        return repr(self._stored)
 
     def read(self) -> Iterator[tuple[str, torch.Tensor]]:
         for key, tensor in self._stored.read():

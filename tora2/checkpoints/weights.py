@@ -106,36 +106,11 @@ class StoredTensors(Mapping[str, TensorInfo]):
         return scale.to(torch.float32)
 
 
-class JoinedTensors(Mapping[str, TensorInfo]):
-    """Two sets of stored tensors, read one after the other."""
+class Tensors(Mapping[str, TensorInfo]):
+    """Names, shapes and types of tensors that come from elsewhere, and what that is called."""
 
-    def __init__(self, *parts: StoredTensors):
-        self._parts = parts
-        self._infos = {key: info for part in parts for key, info in part.items()}
-
-    def __getitem__(self, key: str) -> TensorInfo:
-        return self._infos[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._infos)
-
-    def __len__(self) -> int:
-        return len(self._infos)
-
-    def __repr__(self) -> str:
-        return " + ".join(map(repr, self._parts))
-
-    def read(self) -> Iterator[tuple[str, torch.Tensor]]:
-        for part in self._parts:
-            yield from part.read()
-
-
-class LoadedTensors(Mapping[str, TensorInfo]):
-    """The same for tensors that are in memory already; they are given away as they are read."""
-
-    def __init__(self, tensors: dict[str, torch.Tensor], name: str):
-        self._tensors, self._name = tensors, name
-        self._infos = {key: TensorInfo(tuple(value.shape), str(value.dtype)) for key, value in tensors.items()}
+    def __init__(self, infos: Mapping[str, TensorInfo], name: str):
+        self._infos, self._name = infos, name
 
     def __getitem__(self, key: str) -> TensorInfo:
         return self._infos[key]
@@ -148,6 +123,28 @@ class LoadedTensors(Mapping[str, TensorInfo]):
 
     def __repr__(self) -> str:
         return self._name
+
+
+class JoinedTensors(Tensors):
+    """Sets of stored tensors, read one after the other."""
+
+    def __init__(self, *parts: StoredTensors):
+        super().__init__({key: info for part in parts for key, info in part.items()}, " + ".join(map(repr, parts)))
+        self._parts = parts
+
+    def read(self) -> Iterator[tuple[str, torch.Tensor]]:
+        for part in self._parts:
+            yield from part.read()
+
+
+class LoadedTensors(Tensors):
+    """The same for tensors that are in memory already; they are given away as they are read."""
+
+    def __init__(self, tensors: dict[str, torch.Tensor], name: str):
+        super().__init__(
+            {key: TensorInfo(tuple(value.shape), str(value.dtype)) for key, value in tensors.items()}, name
+        )
+        self._tensors = tensors
 
     def read(self) -> Iterator[tuple[str, torch.Tensor]]:
         while self._tensors:
