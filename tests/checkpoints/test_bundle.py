@@ -100,7 +100,7 @@ def test_everything_is_frozen_and_in_eval_mode(ours):
 def test_same_precision_is_not_copied(ours):
     """A tensor that needs no cast stays in the file's mapping: a 5B model must not need its memory twice."""
     if not sys.platform.startswith("linux"):
-        pytest.skip("needs Linux, which alone tells what is mapped")
+        pytest.skip("run it on Linux, which alone tells what is mapped")
     model = load(ours[0], torch.float32).transformer
     lines = [line.split() for line in Path("/proc/self/maps").read_text().splitlines() if "safetensors" in line]
     ranges = [tuple(int(end, 16) for end in line[0].split("-")) for line in lines]

@@ -124,7 +124,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+@pytest.mark.skipif(os.name == "nt", reason="run it on Linux or macOS: Windows has no SIGINT to send")
 def test_ctrl_c_ends_cleanly_and_progress_shows(tmp_path: Path) -> None:
     prompt = {
         "1": {"class_type": "Slow", "inputs": {}, "_meta": {"title": "Slow one"}},

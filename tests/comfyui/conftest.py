@@ -30,7 +30,7 @@ class Server:
         """Memory that the server holds now (Linux)."""
         status = Path(f"/proc/{self.process}/status")
         if not status.is_file():
-            pytest.skip("needs Linux: the memory of another process is read from /proc")
+            pytest.skip("run it on Linux: the memory of another process is read from /proc")
         return int(re.search(r"VmRSS:\s+(\d+) kB", status.read_text())[1]) * 1024
 
     def get(self, path: str):
