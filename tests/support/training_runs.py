@@ -74,15 +74,20 @@ def run_config(data: Path, out: Path, /, **tables) -> TrainingConfig:
 
 def train(config: TrainingConfig, **options):
     """Train in this process."""
+    trainer = begin(config, **options)
+    trainer.run()
+    return trainer
+
+
+def begin(config: TrainingConfig, **options):
+    """A trainer in this process, before its first step."""
     from accelerate.state import AcceleratorState, PartialState
 
     from tora2.training.trainer import Trainer
 
     AcceleratorState._reset_state(True)
     PartialState._reset_state()
-    trainer = Trainer(config, quiet=True, **options)
-    trainer.run()
-    return trainer
+    return Trainer(config, quiet=True, **options)
 
 
 def train_together(arguments: list[str], processes: int = 2, port: int = 29_611, timeout: float = 240, **environment):

@@ -12,7 +12,7 @@ import torch
 from open_samples import sample, write_loose
 from safetensors.torch import load_file, save_file
 from small_models import TORA2
-from training_runs import run_config, train
+from training_runs import begin, run_config, train
 
 import tora2.tiny
 from tora2.checkpoints.loading import load
@@ -189,6 +189,17 @@ def test_shards_of_other_features_are_not_trained_on(samples, encoded, tmp_path)
     config = settings(samples, encoded, tmp_path, transformer=SMALLER | small, scratch=True)
     with pytest.raises(TrainingError, match=r"variant` dpe, and this run has dino\+reid: encode the samples for it"):
         train(config)
+
+
+def test_encoded_clips_are_trained_on_without_a_vae_but_not_with_another(samples, encoded, tmp_path):
+    source = tmp_path / "source"
+    shutil.copytree(WEIGHTS, source, ignore=shutil.ignore_patterns("vae"))
+    begin(settings(samples, encoded, tmp_path / "out", source=str(source)))
+    shutil.copytree(WEIGHTS / "vae", source / "vae")
+    weights = next((source / "vae").glob("*.safetensors"))
+    save_file({name: tensor * 1.01 for name, tensor in load_file(weights).items()}, weights)
+    with pytest.raises(TrainingError, match="was made with other weights of the VAE: encode the samples"):
+        begin(settings(samples, encoded, tmp_path / "out", source=str(source)))
 
 
 def test_text_states_instead_of_ids(samples, tmp_path):

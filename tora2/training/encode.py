@@ -92,7 +92,7 @@ class SampleEncoder:
             "model.train_text_encoder": self.keep_ids,
             "model.transformer.max_text_seq_length": self.config["max_text_seq_length"],
             labels.VARIANT: self.extractor.variant,
-            "weights of the VAE": labels.sketch(self.vae),
+            labels.VAE: labels.sketch(self.vae),
             "weights of the semantic encoder": labels.sketch(self.bundle.encoder("semantic")),
         }
         if self.text_encoder is not None:

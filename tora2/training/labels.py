@@ -17,6 +17,7 @@ from ..personalization.extractor import ExtractorConfig
 from .shards import head
 
 WEIGHTS_OF = "weights of "
+VAE = f"{WEIGHTS_OF}the VAE"
 VARIANT = "model.transformer.personalization_config.variant"
 LEFT_OUT = "left out"
 VALUES = 16
@@ -82,6 +83,12 @@ def check_folder(folder: Path, settings: Mapping[str, Any]) -> None:
         )
 
 
+def settings_of(path: Path) -> dict[str, Any]:
+    """With which settings a shard was made; empty where it does not say."""
+    with safe_open(path, "pt") as shard:
+        return json.loads((shard.metadata() or {}).get("settings", "{}"))
+
+
 def check_readable(paths: Iterable[Path], settings: Mapping[str, Any]) -> None:
     """TrainingError if a shard says that it was made otherwise than a training with these settings reads it.
 
@@ -90,8 +97,7 @@ def check_readable(paths: Iterable[Path], settings: Mapping[str, Any]) -> None:
         settings: the training's, by the names of labels; names that a label lacks are passed over.
     """
     for path in paths:
-        with safe_open(path, "pt") as shard:
-            before = json.loads((shard.metadata() or {}).get("settings", "{}"))
+        before = settings_of(path)
         for key in sorted({*before} & {*settings}):
             if not _holds(key, before[key], settings[key]):
                 what = f"`{key}` {before[key]}, and this run has {settings[key]}"

@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from ..acceleration.compiling import compile_blocks
-from ..errors import TrainingError
+from ..errors import CheckpointError, TrainingError
 from ..personalization.extractor import ExtractorConfig
 from . import labels, models, state
 from .config import TrainingConfig, learning_rate
@@ -339,6 +339,7 @@ class Trainer:
             read = {f"model.{name}": value for name, value in prepared.items()}
             read["model.transformer.max_text_seq_length"] = config.max_text_seq_length
             read[labels.VARIANT] = extractor.variant
-            if self.built.bundle is not None:
-                read["weights of the VAE"] = labels.sketch(self.built.bundle.vae)
+            if self.built.bundle is not None and labels.VAE in labels.settings_of(self.shards.paths[0]):
+                with suppress(CheckpointError):  # the training itself needs no VAE, so there may be none
+                    read[labels.VAE] = labels.sketch(self.built.bundle.vae)
             labels.check_readable(self.shards.paths, read)
